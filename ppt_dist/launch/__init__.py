@@ -1,0 +1,1 @@
+"""Where training runs: the one door to ray."""

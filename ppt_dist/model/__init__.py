@@ -1,0 +1,1 @@
+"""Prompt, backbone, adapter, head: no rank, device or file in here."""

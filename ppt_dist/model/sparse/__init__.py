@@ -1,0 +1,1 @@
+"""Sparse convolution: weights in our modules, tensors to a backend."""

@@ -1,0 +1,206 @@
+"""`RunConfig`: the whole typed tree of a run file, and which of its keys may change at a restart."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from ppt_dist.model.adapter import AdapterConfig
+from ppt_dist.model.backbone import BackboneConfig
+from ppt_dist.model.head import HeadConfig
+from ppt_dist.scene.augment import Augment
+from ppt_dist.scene.scene import CHANNELS
+from ppt_dist.section import HOW, BadInput, Section, read_toml
+
+ROOT_VARIABLE = "PPT_DIST_ROOT"
+
+Channel = Literal["color", "normal", "height"]
+
+
+class DomainUse(Section):
+    """A packed domain in this run."""
+
+    shards: Annotated[Path, HOW]
+    """Folder with the domain's manifest. The manifest's digest, not the path, says what it is."""
+    weight: PositiveInt
+    """Lots of this domain in each period of the mixture."""
+    grid: PositiveFloat | None = None
+    """Edge of a voxel, metres; the recipe's where absent."""
+    crop: PositiveInt | None = None
+    """Most voxels of a training scene; a larger one is cut to those nearest a random voxel."""
+
+
+class Lots(Section):
+    """Sizes that make the order of the data."""
+
+    scenes: PositiveInt
+    """Scenes of a lot, on all ranks together."""
+    micro: PositiveInt = 1
+    """Micro-lots that a lot is cut into: norm statistics are those of one over all ranks."""
+    a_step: PositiveInt = 1
+    """Lots of an optimiser step."""
+    window: Literal[1] = 1
+    """Lots of a domain among which scenes are regrouped by cost."""
+
+
+class PromptConfig(Section):
+    """The learned vector of each domain."""
+
+    length: PositiveInt = 256
+
+
+class ModelConfig(Section):
+    """Prompt, backbone, adapter, head."""
+
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = ("color", "normal")
+    """Input features, in this order; one that a domain lacks is zero."""
+    color_range: Literal["unit", "symmetric"] = "unit"
+    """Colours in [0, 1] (Pointcept from v1.6.0), or in [-1, 1] (before, as in released weights)."""
+    prompt: PromptConfig = PromptConfig()
+    backbone: BackboneConfig
+    adapter: AdapterConfig
+    head: HeadConfig
+
+    @property
+    def in_channels(self) -> int:
+        """Width of the input features."""
+        return sum(CHANNELS[c] for c in self.channels)
+
+
+class Rates(Section):
+    """Factors on the learning rate, by what a parameter is."""
+
+    prompt: PositiveFloat = 1.0
+    """Prompt vectors. The paper trains them at 0.1; the released configurations at 1."""
+    modulation: PositiveFloat = 1.0
+    """Layers that turn a prompt into scale and shift. Likewise."""
+
+
+class OptimConfig(Section):
+    """Optimiser and its schedule, a function of the step."""
+
+    kind: Literal["adamw", "sgd"] = "adamw"
+    rate: PositiveFloat
+    """Learning rate at the peak of the schedule."""
+    decay: NonNegativeFloat = 0.0
+    """Weight decay, on every parameter as in the official code."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: NonNegativeFloat = 0.9
+    nesterov: bool = True
+    clip: PositiveFloat | None = None
+    """Largest norm of all gradients together, shared and of domains."""
+    rates: Rates = Rates()
+    warm_share: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Share of the steps in which the rate rises."""
+    start_divisor: PositiveFloat = 10.0
+    """The rate starts at ``rate / start_divisor``."""
+    end_divisor: PositiveFloat = 10_000.0
+    """The rate ends at ``rate / start_divisor / end_divisor``."""
+
+
+class EngineConfig(Section):
+    """What turns losses into steps, and on how many processes."""
+
+    stage: Literal["plain", 0, 1, 2, 3] = 1
+    """``plain`` is PyTorch alone; 0 to 3 are DeepSpeed's ZeRO stages."""
+    ranks: PositiveInt = 1
+    threads: PositiveInt = 1
+    """Threads of each rank; part of what makes two runs bit-identical."""
+    fetchers: NonNegativeInt = 1
+    """Loading processes of each rank; 0 loads inside the rank."""
+    ahead: PositiveInt = 4
+    """Lots that are loaded before they are needed."""
+
+
+class CheckpointConfig(Section):
+    """When checkpoints are written and which stay."""
+
+    every: PositiveInt = 100
+    """Steps from one to the next; the last step is always saved."""
+    keep: PositiveInt = 3
+    """The newest so many stay."""
+
+
+class RunConfig(Section):
+    """A training run from its data to its end."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    """The run's folder below ``runs``; the same name continues."""
+    order: Literal[1] = 1
+    """Version of the data order."""
+    seed: NonNegativeInt = 0
+    steps: PositiveInt
+    """Optimiser updates."""
+    runs: Annotated[Path, HOW] = Path("runs")
+    domains: Annotated[dict[str, DomainUse], Field(min_length=1)]
+    lots: Lots
+    augment: tuple[Augment, ...] = ()
+    """Applied to each training scene in this order, before grid sampling."""
+    model: ModelConfig
+    optim: OptimConfig
+    engine: Annotated[EngineConfig, HOW] = EngineConfig()
+    checkpoint: Annotated[CheckpointConfig, HOW] = CheckpointConfig()
+    log_every: Annotated[PositiveInt, HOW] = 10
+    """Steps from one printed line to the next; events hold every step."""
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.runs / self.name
+
+    def what(self) -> dict[str, Any]:
+        """Keys that may not change under the same name, as JSON values."""
+        return _what(self)
+
+
+def _what(section: Section) -> dict[str, Any]:
+    """The fields that are not marked `HOW`, dumped; sections inside are filtered alike."""
+    table: dict[str, Any] = {}
+    dumped = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if HOW in field.metadata:
+            continue
+        if isinstance(value, Section):
+            table[name] = _what(value)
+        elif isinstance(value, dict):
+            table[name] = {k: _what(v) if isinstance(v, Section) else v for k, v in value.items()}
+        else:
+            table[name] = dumped[name]
+    return table
+
+
+def load_run(path: Path) -> RunConfig:
+    """The run file at ``path`` with absolute paths.
+
+    Relative ones start at ``PPT_DIST_ROOT``, or else at the run file's folder.
+
+    Raises:
+        BadInput: the file is absent or wrong; names file and key.
+    """
+    run = read_toml(RunConfig, path)
+    root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
+    check_lots(run)
+    return _absolute(run, root)
+
+
+def check_lots(run: RunConfig) -> None:
+    """Refuse lots that cannot be cut: each rank needs a scene of every micro-lot."""
+    smallest = run.lots.scenes // run.lots.micro
+    if run.engine.ranks > smallest:
+        raise BadInput(
+            f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {smallest} scenes "
+            f"(lots.scenes {run.lots.scenes} cut into lots.micro {run.lots.micro}): "
+            f"use at most {smallest} ranks, or larger lots"
+        )
+
+
+def _absolute(run: RunConfig, root: Path) -> RunConfig:
+    domains = {
+        name: use.model_copy(update={"shards": root / use.shards})
+        for name, use in run.domains.items()
+    }
+    head = run.model.head.model_copy(update={"vectors": root / run.model.head.vectors})
+    model = run.model.model_copy(update={"head": head})
+    return run.model_copy(update={"runs": root / run.runs, "domains": domains, "model": model})

@@ -1,0 +1,1 @@
+"""What a scene, a batch and a label set are."""

@@ -1,0 +1,45 @@
+"""`Scene`: one room, region or sweep with its points, as numpy arrays."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int16, Int32, Int64, UInt8
+
+UNLABELLED = -1
+"""Segment of a point without a class, instance of a point of no object."""
+
+CHANNELS = {"color": 3, "normal": 3, "height": 1}
+"""Width of each input channel; a channel that a scene lacks is zero. ``height`` is metres above the lowest point."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scan: its points in the order of the raw file."""
+
+    name: str
+    """Unique in its domain; letters, digits, ``_`` and ``-`` (it becomes a key in a tar)."""
+    coord: Float32[np.ndarray, "points 3"]
+    """Metres, z up."""
+    segment: Int16[np.ndarray, " points"]
+    """Index into the label set; `UNLABELLED` where there is none."""
+    instance: Int32[np.ndarray, " points"]
+    """Packed from 0; `UNLABELLED` where a point belongs to no object."""
+    color: UInt8[np.ndarray, "points 3"] | None = None
+    normal: Float32[np.ndarray, "points 3"] | None = None
+    """Unit length, or zero where it is not defined."""
+
+    def __len__(self) -> int:
+        return len(self.coord)
+
+    def take(
+        self, which: Int64[np.ndarray, " some"] | Bool[np.ndarray, " points"] | slice
+    ) -> "Scene":
+        """The chosen points, in the order of the choice."""
+        return replace(
+            self,
+            coord=self.coord[which],
+            segment=self.segment[which],
+            instance=self.instance[which],
+            color=None if self.color is None else self.color[which],
+            normal=None if self.normal is None else self.normal[which],
+        )

@@ -1,0 +1,1 @@
+"""Raw scans to shards and back."""

@@ -1,0 +1,90 @@
+"""`Manifest`: what packing made of a domain: its facts, shards, counts and checksums."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+from ppt_dist.scene.labels import LabelSet
+from ppt_dist.section import BadInput, Section, parse
+
+MANIFEST = "manifest.json"
+
+
+class Field(Section):
+    """How one array of a record is stored: member ``<key>.<field>.<suffix>``."""
+
+    codec: Literal["plain"]
+    version: Literal[1] = 1
+    dtype: str
+    """Numpy's name, little-endian, such as ``<f4``."""
+    width: int
+    """Columns; 1 for a vector."""
+    suffix: Literal["npy", "npy.zst"]
+
+
+class Shard(Section):
+    """One tar and its index, side by side."""
+
+    name: str
+    """File name of the tar; its index has the suffix ``.idx`` instead of ``.tar``."""
+    size: int
+    """Bytes of the tar."""
+    sha256: str
+    index_sha256: str
+    scenes: int
+    points: int
+
+
+class Split(Section):
+    """Scenes of one split, in the order of the shards."""
+
+    shards: tuple[Shard, ...]
+    scenes: int
+    points: int
+    points_by_class: tuple[int, ...]
+    """Points of each class, in label order."""
+    unlabelled: int
+    """Points without a class."""
+    absent: tuple[str, ...] = ()
+    """Scenes of the split list that were not in the raw folder."""
+    broken: tuple[str, ...] = ()
+    """Scenes left out because they could not be read."""
+
+
+class Manifest(Section):
+    """``manifest.json``: one for a domain, its splits inside."""
+
+    format: Literal[1] = 1
+    domain: str
+    title: str
+    licence: str
+    recipe_sha256: str
+    grid: float
+    """Edge of a voxel in training, metres."""
+    cost_grid: float
+    """Edge of the voxels whose number is a scene's cost, metres."""
+    channels: tuple[str, ...]
+    labels: LabelSet
+    fields: dict[str, Field]
+    splits: dict[str, Split]
+
+    def digest(self) -> str:
+        """sha256 of the canonical JSON: it names this packing of the domain."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Canonical text: the same manifest gives the same bytes."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in a packed domain's folder; `BadInput` where it is absent or wrong."""
+    path = folder / MANIFEST
+    try:
+        table = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{folder} holds no {MANIFEST}: pack the domain first") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not JSON: {error}") from None
+    return parse(Manifest, table, path)

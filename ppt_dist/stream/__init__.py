@@ -1,0 +1,1 @@
+"""The data order as arithmetic, and the processes that execute it."""

@@ -1,0 +1,1 @@
+"""Procedural raw scenes in the real formats."""

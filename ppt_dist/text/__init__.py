@@ -1,0 +1,1 @@
+"""Class names to vectors: the one door to text encoders."""

@@ -1,0 +1,1 @@
+"""The loop, its engine, checkpoints and evaluation."""

@@ -1,0 +1,1 @@
+"""What turns losses into steps: the one door to deepspeed."""
