@@ -1,1 +1,24 @@
-"""The command line."""
+"""The command line: ``ppt-dist``. Exit codes: 0 done, 1 a check failed, 2 bad input, 3 the run failed, 130 interrupted."""
+
+import sys
+
+import typer
+
+from ppt_dist.section import BadInput
+
+app = typer.Typer(
+    name="ppt-dist",
+    help="Train one 3D segmentation backbone on every scan dataset a team owns.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with exit code 2 and its own words."""
+    try:
+        app()
+    except BadInput as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,30 @@
+"""Where the given data is, and which skips CI accepts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+EXPECTED_SKIPS = Path(__file__).parent / "expected_skips.txt"
+SHARED = "PPT_DIST_SHARED"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder that holds ``real/``, ``parity/`` and ``clip_text/``; the test skips without it."""
+    folder = Path(os.environ.get(SHARED, "absent"))
+    if not (folder / "real").is_dir():
+        pytest.skip(f"{SHARED} names no folder with real/, parity/ and clip_text/")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Under CI a skip that `EXPECTED_SKIPS` does not list is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        listed = {line.split(": ")[0] for line in EXPECTED_SKIPS.read_text().splitlines()}
+        if item.nodeid not in listed:
+            report.outcome = "failed"
+            report.longrepr = f"unexpected skip: {report.longrepr}"
+    return report
