@@ -1,0 +1,75 @@
+"""`Engine`: what turns the losses of lots into one step; and the arithmetic that every engine shares."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ppt_dist.scene.batch import SceneBatch
+from ppt_dist.stream.stream import LotBatch
+from ppt_dist.train.loss import CrossEntropy
+from ppt_dist.train.ranks import Ranks
+from ppt_dist.train.state import EngineState
+
+
+class LotResult(NamedTuple):
+    """What a lot gave, summed over all ranks."""
+
+    loss: float
+    """Weighted mean over the labelled voxels of the lot."""
+    voxels: int
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A model and its optimiser on all ranks. Every method is called by all ranks alike."""
+
+    def accumulate(self, lot: LotBatch, share: float) -> LotResult:
+        """Add ``share`` times the gradient of the lot's loss."""
+        ...
+
+    def update(self, rate: float, active: frozenset[str]) -> float:
+        """Clip and step the shared parameters and those of the ``active`` domains.
+
+        Returns the norm of all gradients before clipping.
+        """
+        ...
+
+    def forward(self, batch: SceneBatch) -> Float[Tensor, "voxels classes"]:
+        """Logits in evaluation mode, without gradients."""
+        ...
+
+    def state(self) -> EngineState:
+        """Everything that training continues from, whole on every rank, without a trace of ranks."""
+        ...
+
+    def load(self, state: EngineState) -> None:
+        """Continue from a state of any stage and number of ranks."""
+        ...
+
+
+def backward_lot(
+    lot: LotBatch,
+    criterion: CrossEntropy,
+    ranks: Ranks,
+    forward: Callable[[SceneBatch], Tensor],
+    backward: Callable[[Tensor], object],
+) -> LotResult:
+    """Run forward and backward over this rank's micro-lots.
+
+    The divisor is the mass of the whole lot over all ranks, so the result depends neither on how
+    many ranks there are nor on how unevenly the scenes lie (the World law).
+    """
+    labels = [batch.label for batch in lot.micro]
+    own_mass = sum(criterion.mass(lot.domain, label) for label in labels)
+    voxels = sum(len(label) for label in labels)
+    mass = ranks.sum(own_mass.new_tensor([float(own_mass), float(voxels)]))
+    divisor = mass[0].clamp(min=1e-12)
+    own_loss = 0.0
+    for batch in lot.micro:
+        loss = criterion.total(lot.domain, forward(batch), batch.label) / divisor.float()
+        backward(loss)
+        own_loss += float(loss.detach())
+    loss = ranks.sum(mass.new_tensor(own_loss))
+    return LotResult(float(loss), int(mass[1]))

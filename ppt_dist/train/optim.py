@@ -1,0 +1,137 @@
+"""Parameter groups, optimisers that leave idle domains alone, and the learning rate of a step."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ppt_dist.model.adapter.modulation import Modulation
+from ppt_dist.model.bank import Bank
+from ppt_dist.run import OptimConfig, Rates
+
+SHARED = "shared"
+"""Owner of the parameters that serve every domain."""
+
+Group = dict[str, Any]
+"""One of torch's parameter groups, with ``name``, ``domain`` (None where shared) and ``factor``."""
+
+
+def by_domain(model: nn.Module, prompts: nn.Module, rates: Rates) -> list[Group]:
+    """Parameter groups, one for each pair of owner and learning-rate factor.
+
+    ZeRO never flattens across groups, so a group is what an optimiser can leave alone; its step
+    count is the domain's. Order and names follow from the model alone.
+    """
+    owner = {
+        id(p): domain
+        for bank in model.modules()
+        if isinstance(bank, Bank)
+        for domain, p in bank.named_parameters()
+    }
+    factor = {id(p): rates.prompt for p in prompts.parameters()}
+    for module in model.modules():
+        if isinstance(module, Modulation):
+            factor |= {id(p): rates.modulation for p in module.parameters()}
+    groups: dict[tuple[str | None, float], Group] = {}
+    for p in model.parameters():
+        domain, rate = owner.get(id(p)), factor.get(id(p), 1.0)
+        empty = {"params": [], "domain": domain, "factor": rate, "name": _name(domain, rate)}
+        groups.setdefault((domain, rate), empty)["params"].append(p)
+    return list(groups.values())
+
+
+def _name(domain: str | None, factor: float) -> str:
+    return f"{domain or SHARED}*{factor:g}"
+
+
+class _StepsOnlyActive:
+    """An optimiser that leaves the groups of idle domains alone.
+
+    DeepSpeed calls ``step`` once for all groups (stage 0), once a group (1, 2) or once a sub-group
+    (3, which never mixes groups). An idle group keeps weights, moments and step count to the bit.
+    """
+
+    active: frozenset[str] | None = None
+    """Domains of the step about to be taken; None fails loudly."""
+
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        groups = self.param_groups
+        active = self.active
+        if active is None:
+            raise RuntimeError("the optimiser was not told which domains are active")
+        self.param_groups = [g for g in groups if g["domain"] is None or g["domain"] in active]
+        try:
+            return super().step(closure)  # pyright: ignore[reportAttributeAccessIssue]
+        finally:
+            self.param_groups = groups
+
+
+class AdamW(_StepsOnlyActive, torch.optim.AdamW):
+    """Torch's AdamW that steps only the active domains."""
+
+
+class SGD(_StepsOnlyActive, torch.optim.SGD):
+    """Torch's SGD that steps only the active domains."""
+
+
+Optimizer = AdamW | SGD
+
+
+def moment_names(optimizer: Optimizer) -> tuple[str, ...]:
+    """Names of the tensors that the optimiser keeps for each parameter."""
+    return ("exp_avg", "exp_avg_sq") if isinstance(optimizer, AdamW) else ("momentum_buffer",)
+
+
+def step_counts(optimizer: Optimizer, keys: list[Tensor]) -> dict[str, int]:
+    """Steps of each group, read at one of its tensors; 0 where the optimiser counts none."""
+    return {
+        group["name"]: int(optimizer.state[key].get("step", 0))
+        for group, key in zip(optimizer.param_groups, keys, strict=True)
+    }
+
+
+def fresh_state(tensor: Tensor, optimizer: Optimizer) -> dict[str, Tensor]:
+    """What the optimiser keeps for ``tensor`` before its first step: zeros."""
+    state = {name: torch.zeros_like(tensor) for name in moment_names(optimizer)}
+    return state | ({"step": torch.tensor(0.0)} if isinstance(optimizer, AdamW) else {})
+
+
+def build_optimizer(groups: list[Group], config: OptimConfig) -> Optimizer:
+    """The configured optimiser over ``groups``.
+
+    SGD's dampening is 0, so that a momentum of zeros is the same as none (torch's first step).
+    """
+    if config.kind == "adamw":
+        return AdamW(groups, lr=config.rate, betas=config.betas, weight_decay=config.decay)
+    return SGD(
+        groups,
+        lr=config.rate,
+        momentum=config.momentum,
+        nesterov=config.nesterov and config.momentum > 0,
+        weight_decay=config.decay,
+    )
+
+
+def learning_rate(step: int, steps: int, config: OptimConfig) -> float:
+    """Rate of update ``step`` of ``steps``: OneCycle with cosine annealing (Smith and Topin 2017).
+
+    It equals `torch.optim.lr_scheduler.OneCycleLR` after ``step`` of its own steps.
+    """
+    start = config.rate / config.start_divisor
+    end = start / config.end_divisor
+    peak = config.warm_share * steps - 1
+    if step <= peak:
+        return _cosine(start, config.rate, step / peak if peak > 0 else 1.0)
+    return _cosine(config.rate, end, (step - peak) / max(steps - 1 - peak, 1e-12))
+
+
+def _cosine(first: float, last: float, share: float) -> float:
+    return last + (first - last) / 2 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Give each group ``rate`` times its factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["factor"]

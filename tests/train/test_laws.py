@@ -1,0 +1,137 @@
+"""The laws of the banks (docs/design/spine.md) at every stage on 1, 2 and 3 ranks, against a one-process oracle."""
+
+from functools import cache
+from itertools import product
+
+import pytest
+import torch
+
+from tests.ranks import run_ranks
+from tests.train.law_case import STEPS, Case, Trace, continue_cases, half_cases, run_cases
+from tests.train.oracle import Answer, solve
+
+pytestmark = [pytest.mark.ranks, pytest.mark.slow]
+
+STAGES = ("plain", 0, 1, 2, 3)
+VARIANTS = (
+    {"optimizer": "adamw"},
+    {"optimizer": "sgd"},
+    {"optimizer": "adamw", "lots": 2, "scenes": 2},  # on 3 ranks one has no point
+    {"optimizer": "sgd", "lots": 2, "scenes": 2},
+    {"optimizer": "sgd", "scenes": 4, "micro": 2},
+)
+CASES = [Case(stage, **variant) for stage, variant in product(STAGES, VARIANTS)]
+CONTROLS = [Case(stage, skips_idle=False) for stage in (0, 1, 2, 3)]
+WORLDS = (1, 2, 3)
+EVERY = [(of, case) for of in WORLDS for case in CASES]
+
+
+@cache
+def traces(of: int) -> dict[Case, Trace]:
+    """All cases on ``of`` ranks, as rank 0 saw them: one launch."""
+    cases = CASES + (CONTROLS if of == 2 else [])
+    runs = run_ranks(run_cases, of, [tuple(c) for c in cases])
+    return {case: Trace(*trace) for case, trace in zip(cases, runs[0], strict=True)}
+
+
+@cache
+def oracle(case: Case, dtype: torch.dtype = torch.float32) -> Answer:
+    return solve(case._replace(stage="plain"), dtype)
+
+
+def largest(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    """Largest difference between tensors of the same name."""
+    return max(float((a[name].double() - b[name].double()).abs().max()) for name in b)
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_a_domain_that_is_not_in_a_step_keeps_every_bit(of):
+    for case in CASES:
+        trace = traces(of)[case]
+        assert trace.idle_checked > 100
+        assert trace.idle_violations == 0, case
+
+
+def test_stepping_idle_groups_like_the_rest_is_seen_by_these_tests():
+    for case in CONTROLS:
+        trace = traces(2)[case]
+        right = oracle(case._replace(skips_idle=True))
+        assert trace.idle_violations > 100, case
+        assert max(abs(a - b) for a, b in zip(trace.losses, right.losses, strict=True)) > 1e-3
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_losses_equal_the_oracle_of_separate_parameters(of):
+    for case in CASES:
+        assert traces(of)[case].losses == pytest.approx(oracle(case).losses, abs=1e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_moments_and_step_counts_equal_the_oracle(of):
+    for case in CASES:
+        trace, right = traces(of)[case], oracle(case)
+        assert largest(trace.tensors, right.moments) < 1e-6, case
+        if case.optimizer == "adamw":
+            owned = {name: right.counts[name.split("*")[0]] for name in trace.counts}
+            assert trace.counts == owned, case
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_weights_equal_the_oracle_as_far_as_float32_allows(of):
+    for case in CASES:
+        exact = oracle(case, torch.float64)
+        noise = largest(oracle(case).weights, exact.weights)
+        weights = {n.removeprefix("weight/"): t for n, t in traces(of)[case].tensors.items()}
+        bound = 1e-6 if case.optimizer == "sgd" else max(1e-6, 20 * noise)
+        assert largest(weights, exact.weights) < bound, (case, noise)
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_running_statistics_equal_torchs_batch_norm_by_domain(of):
+    for case in CASES:
+        stored = {n.removeprefix("buffer/"): t for n, t in traces(of)[case].tensors.items()}
+        right = oracle(case, torch.float64).running
+        bound = 1e-5 if case.optimizer == "sgd" else 1e-4
+        assert max(
+            float(((stored[n] - right[n]) / (1 + right[n].abs())).abs().max()) for n in right
+        ) < bound, case
+
+
+def test_any_number_of_ranks_gives_the_same_losses_and_gradients():
+    for case in CASES:
+        one, two, three = (traces(of)[case] for of in WORLDS)
+        for other in (two, three):
+            assert other.losses == pytest.approx(one.losses, abs=1e-6, rel=1e-6), case
+            assert other.norms == pytest.approx(one.norms, rel=1e-5), case
+
+
+def test_clipping_bites_over_shared_and_domain_gradients_together():
+    for case in CASES:
+        norms = traces(2)[case].norms
+        assert norms == pytest.approx(oracle(case).norms, rel=1e-5), case
+        assert min(norms) > 0.5, "the clip of 0.5 never bites: the case has no teeth"
+
+
+def test_a_state_of_any_stage_and_ranks_continues_at_any_other():
+    writers = [(of, Case(stage, optimizer=kind)) for of, stage, kind in (
+        (1, 0, "adamw"), (2, 1, "adamw"), (2, 3, "adamw"), (3, 2, "adamw"), (3, 3, "sgd"), (1, 1, "sgd"),
+    )]
+    stop = 4  # gamma has never been trained then
+    states = []
+    for of in WORLDS:
+        mine = [case for n, case in writers if n == of]
+        halves = run_ranks(half_cases, of, [tuple(c) for c in mine], stop)[0]
+        states += [(case, Trace(*half)) for case, half in zip(mine, halves, strict=True)]
+    jobs = [
+        (tuple(case._replace(stage=stage)), stop, half.tensors, half.counts)
+        for case, half in states
+        for stage in STAGES
+    ]
+
+    for of in WORLDS:
+        for (case, *_), trace in zip(jobs, run_ranks(continue_cases, of, jobs)[0], strict=True):
+            whole = oracle(Case(*case))
+            rest = whole.losses[stop:]
+            assert Trace(*trace).losses == pytest.approx(rest, abs=1e-6, rel=1e-6), (of, case)
+            assert largest(Trace(*trace).tensors, whole.moments) < 1e-6, (of, case)
+            assert len(rest) == STEPS - stop
