@@ -22,3 +22,6 @@ def main() -> None:
     except BadInput as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+
+
+from ppt_dist.cli import text  # noqa: E402,F401 - registers its command

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Make ``path`` hold ``content``, even after a power cut; readers see the old file or the new."""
+    """Make ``path`` hold ``content``: after a power cut, the old file or the new one is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
