@@ -99,6 +99,13 @@ class OptimConfig(Section):
     """The rate ends at ``rate / start_divisor / end_divisor``."""
 
 
+class LossConfig(Section):
+    """Cross-entropy over the classes of the batch's domain."""
+
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """A class weighs its frequency in training to the power of minus this; 0 as published."""
+
+
 class EngineConfig(Section):
     """What turns losses into steps, and on how many processes."""
 
@@ -139,6 +146,7 @@ class RunConfig(Section):
     """Applied to each training scene in this order, before grid sampling."""
     model: ModelConfig
     optim: OptimConfig
+    loss: LossConfig = LossConfig()
     engine: Annotated[EngineConfig, HOW] = EngineConfig()
     checkpoint: Annotated[CheckpointConfig, HOW] = CheckpointConfig()
     log_every: Annotated[PositiveInt, HOW] = 10

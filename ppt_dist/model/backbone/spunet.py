@@ -1,9 +1,17 @@
 """SparseUNet (SpUNet-v1m3): a residual U-Net of sparse convolutions; every norm is the adapter's."""
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, NamedTuple
 
+import torch
+from jaxtyping import Float, Int32, Int64
 from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
 
+from ppt_dist.model.adapter.adapter import Adapter
+from ppt_dist.model.prompt import Prompt
+from ppt_dist.model.sparse import Map, stride2_map, submanifold_map
+from ppt_dist.model.sparse.modules import Stride2Conv, SubmanifoldConv
 from ppt_dist.section import Section
 
 Counts = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
@@ -33,3 +41,115 @@ class SpUNetConfig(Section):
         if len(lengths) > 1:
             raise ValueError("encoder and decoder channels and depths must have equal lengths")
         return self
+
+    def build(self, in_channels: int, adapter: Adapter) -> "SparseUNet":
+        """The backbone for features of ``in_channels``."""
+        return SparseUNet(self, in_channels, adapter)
+
+
+class Level(NamedTuple):
+    """The voxels of one resolution, with the maps that start there."""
+
+    neighbours: Map
+    parents: Map | None
+    """To the next coarser level; none at the coarsest."""
+
+
+def levels_of(
+    grid: Int32[Tensor, "voxels 3"], scene: Int64[Tensor, " voxels"], stages: int
+) -> list[Level]:
+    """Levels from the finest to the coarsest, one more than there are stages."""
+    levels = []
+    for _ in range(stages):
+        coarse_grid, coarse_scene, parents = stride2_map(grid, scene)
+        levels.append(Level(submanifold_map(grid, scene, 3), parents))
+        grid, scene = coarse_grid, coarse_scene
+    return [*levels, Level(submanifold_map(grid, scene, 3), None)]
+
+
+class SparseUNet(nn.Module):
+    """Stem, encoder stages that halve the resolution, decoder stages that restore it."""
+
+    def __init__(self, config: SpUNetConfig, in_channels: int, adapter: Adapter) -> None:
+        super().__init__()
+        widths = (config.stem_channels, *config.encoder_channels)
+        stages = range(len(config.encoder_channels))
+        self.stem_kernel = config.stem_kernel
+        self.stem = SubmanifoldConv(in_channels, config.stem_channels, config.stem_kernel)
+        self.stem_norm = adapter.norm(config.stem_channels)
+        self.encoder = nn.ModuleList(
+            _Stage(widths[s], 0, widths[s + 1], config.encoder_depths[s], adapter) for s in stages
+        )
+        rising = (*config.decoder_channels, widths[-1])
+        self.decoder = nn.ModuleList(
+            _Stage(rising[s + 1], widths[s], rising[s], config.decoder_depths[s], adapter)
+            for s in stages
+        )
+        self.out_channels = rising[0]
+
+    def forward(
+        self,
+        grid: Int32[Tensor, "voxels 3"],
+        scene: Int64[Tensor, " voxels"],
+        feat: Float[Tensor, "voxels channels"],
+        prompt: Prompt,
+    ) -> Float[Tensor, "voxels out"]:
+        """Features of every voxel. Zero voxels pass through all modules alike."""
+        levels = levels_of(grid, scene, len(self.encoder))
+        finest = levels[0].neighbours
+        stem_map = finest if self.stem_kernel == 3 else submanifold_map(grid, scene, 5)
+        x = self.stem_norm(self.stem(feat, stem_map), prompt).relu()
+        skips = []
+        for stage, (above, below) in zip(self.encoder, pairwise(levels), strict=True):
+            skips.append(x)
+            x = stage(x, None, above.parents, below.neighbours, prompt)
+        for stage, skip, level in reversed([*zip(self.decoder, skips, levels[:-1], strict=True)]):
+            x = stage(x, skip, level.parents.reversed(), level.neighbours, prompt)
+        return x
+
+
+class _Stage(nn.Module):
+    """A change of resolution, then residual blocks; a decoder's stage joins the skip in between."""
+
+    def __init__(
+        self, in_channels: int, skip_channels: int, out_channels: int, depth: int, adapter: Adapter
+    ) -> None:
+        super().__init__()
+        moved = out_channels
+        self.conv = Stride2Conv(in_channels, moved)
+        self.norm = adapter.norm(moved)
+        widths = (moved + skip_channels, *[out_channels] * depth)
+        self.blocks = nn.ModuleList(_Block(a, b, adapter) for a, b in pairwise(widths))
+
+    def forward(
+        self, x: Tensor, skip: Tensor | None, parents: Map, neighbours: Map, prompt: Prompt
+    ) -> Tensor:
+        x = self.norm(self.conv(x, parents), prompt).relu()
+        if skip is not None:
+            x = torch.cat([x, skip], dim=1)
+        for block in self.blocks:
+            x = block(x, neighbours, prompt)
+        return x
+
+
+class _Block(nn.Module):
+    """Two convolutions around a residual, which is projected where the width changes."""
+
+    def __init__(self, in_channels: int, out_channels: int, adapter: Adapter) -> None:
+        super().__init__()
+        self.first = SubmanifoldConv(in_channels, out_channels, 3)
+        self.first_norm = adapter.norm(out_channels)
+        self.second = SubmanifoldConv(out_channels, out_channels, 3)
+        self.second_norm = adapter.norm(out_channels)
+        changes = in_channels != out_channels
+        self.project = nn.Linear(in_channels, out_channels, bias=False) if changes else None
+        self.project_norm = adapter.norm(out_channels) if changes else None
+        if self.project is not None:
+            nn.init.trunc_normal_(self.project.weight, std=0.02)
+
+    def forward(self, x: Tensor, neighbours: Map, prompt: Prompt) -> Tensor:
+        y = self.first_norm(self.first(x, neighbours), prompt).relu()
+        y = self.second_norm(self.second(y, neighbours), prompt)
+        if self.project is not None and self.project_norm is not None:
+            x = self.project_norm(self.project(x), prompt)
+        return (x + y).relu()

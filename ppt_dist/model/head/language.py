@@ -3,10 +3,14 @@
 PPT section 4.3 (arXiv 2308.09718); cross-entropy over these logits is InfoNCE with the domain's words.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
+from jaxtyping import Float
 from pydantic import PositiveFloat
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ppt_dist.section import HOW, Section
 
@@ -19,3 +23,37 @@ class LanguageConfig(Section):
     """Word vectors made by ``ppt-dist text``."""
     temperature: PositiveFloat = 0.01
     """Frozen. 0.01 is CLIP's trained one, as in the official code; 0.07 is CLIP's initial one."""
+
+    def build(
+        self, in_channels: int, vectors: Mapping[str, Float[Tensor, "classes width"]]
+    ) -> "LanguageHead":
+        """The head over the word vectors of each domain."""
+        return LanguageHead(in_channels, vectors, self.temperature)
+
+
+class LanguageHead(nn.Module):
+    """``cos(project(x), vector of the word) / temperature`` for each word of the batch's domain."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        vectors: Mapping[str, Float[Tensor, "classes width"]],
+        temperature: float,
+    ) -> None:
+        super().__init__()
+        width = next(iter(vectors.values())).shape[1]
+        self.project = nn.Linear(in_channels, width)
+        nn.init.trunc_normal_(self.project.weight, std=0.02)
+        nn.init.zeros_(self.project.bias)
+        self.temperature = temperature
+        self.words = nn.Module()
+        """The vectors as buffers by domain: they travel with the weights."""
+        for domain, rows in vectors.items():
+            self.words.register_buffer(domain, F.normalize(rows.float(), dim=1))
+
+    def forward(
+        self, feat: Float[Tensor, "voxels channels"], domain: str
+    ) -> Float[Tensor, "voxels classes"]:
+        """Logits of the domain's own classes. A zero feature gives zero logits, not NaN."""
+        unit = F.normalize(self.project(feat), dim=1)
+        return unit @ self.words.get_buffer(domain).T / self.temperature

@@ -1,1 +1,9 @@
-"""Sparse convolution: weights in our modules, tensors to a backend."""
+"""Sparse convolution behind four functions: weights stay in our modules, a backend sees tensors only.
+
+`submanifold_map`, `stride2_map`, `sparse_conv`, `Map.reversed`. One backend so far: `reference`.
+"""
+
+from ppt_dist.model.sparse.maps import Map, stride2_map, submanifold_map
+from ppt_dist.model.sparse.reference import sparse_conv
+
+__all__ = ["Map", "sparse_conv", "stride2_map", "submanifold_map"]

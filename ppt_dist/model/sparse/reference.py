@@ -1,0 +1,85 @@
+"""The reference backend: sparse convolution in plain torch, on any device and in any dtype; the oracle of the others.
+
+Each output gathers its taps into one row, and one matrix product does the rest. The gradient of the
+input is the same with the map read backwards. Rows go in chunks, so that memory stays bounded.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int32
+from torch import Tensor
+
+from ppt_dist.model.sparse.maps import Map
+
+CHUNK = 1 << 18
+"""Elements of a gathered chunk: 1 MB in float32, so that it stays in a core's cache."""
+
+
+def sparse_conv(
+    feat: Float[Tensor, "inputs channels"],
+    weight: Float[Tensor, "out k k k channels"],
+    pairs: Map,
+) -> Float[Tensor, "outputs out"]:
+    """Sum over taps of the neighbour's features times the tap's weight; differentiable in both."""
+    return _SparseConv.apply(feat, weight, pairs)
+
+
+class _SparseConv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, feat: Tensor, weight: Tensor, pairs: Map) -> Tensor:
+        ctx.save_for_backward(feat, weight)
+        ctx.pairs = pairs
+        by_tap = weight.flatten(1, 3).permute(1, 2, 0).flatten(0, 1)  # (taps channels) out
+        return _gather_product(feat, pairs.forward, by_tap)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        feat, weight = ctx.saved_tensors
+        pairs, grad = ctx.pairs, grads[0].contiguous()
+        grad_feat = grad_weight = None
+        if ctx.needs_input_grad[0]:
+            by_tap = weight.flatten(1, 3).transpose(0, 1).flatten(0, 1)  # (taps out) channels
+            grad_feat = _gather_product(grad, pairs.backward, by_tap)
+        if ctx.needs_input_grad[1]:
+            summed = _gather_outer(feat, pairs.forward, grad)  # (taps channels) out
+            taps = pairs.forward.shape[1]
+            grad_weight = summed.view(taps, -1, len(weight)).permute(2, 0, 1).reshape(weight.shape)
+        return grad_feat, grad_weight, None
+
+
+def _gather_product(
+    feat: Float[Tensor, "rows channels"],
+    table: Int32[Tensor, "outputs taps"],
+    by_tap: Float[Tensor, "columns out"],
+) -> Float[Tensor, "outputs out"]:
+    """Each output's gathered row times the stacked weights of all taps."""
+    padded, out = _padded(feat), feat.new_empty(len(table), by_tap.shape[1])
+    for rows in _chunks(table, feat.shape[1]):
+        gathered = padded.index_select(0, table[rows].flatten())
+        torch.mm(gathered.view(-1, by_tap.shape[0]), by_tap, out=out[rows])
+    return out
+
+
+def _gather_outer(
+    feat: Float[Tensor, "rows channels"],
+    table: Int32[Tensor, "outputs taps"],
+    grad: Float[Tensor, "outputs out"],
+) -> Float[Tensor, "columns out"]:
+    """Sum over outputs of the gathered row times the output's gradient."""
+    padded, columns = _padded(feat), table.shape[1] * feat.shape[1]
+    total = feat.new_zeros(columns, grad.shape[1])
+    for rows in _chunks(table, feat.shape[1]):
+        gathered = padded.index_select(0, table[rows].flatten()).view(-1, columns)
+        total.addmm_(gathered.T, grad[rows])
+    return total
+
+
+def _padded(feat: Float[Tensor, "rows channels"]) -> Float[Tensor, "more channels"]:
+    """The features with a row of zeros behind them, which is what `none` points to."""
+    return torch.cat([feat, feat.new_zeros(1, feat.shape[1])])
+
+
+def _chunks(table: Int32[Tensor, "outputs taps"], channels: int) -> list[slice]:
+    size = max(CHUNK // (table.shape[1] * channels), 1)
+    return [slice(start, start + size) for start in range(0, len(table), size)]

@@ -1,0 +1,89 @@
+"""The run's folder: whose it is. Claimed before anything is started, so that nothing is lost."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ppt_dist.journal.durable import write_durably
+from ppt_dist.run import RunConfig, check_lots
+from ppt_dist.section import BadInput, parse
+from ppt_dist.shard.manifest import Manifest, read_manifest
+
+RUN_FILE, DATA_FILE = "run.toml", "data.json"
+
+
+def claim(run: RunConfig) -> dict[str, Manifest]:
+    """Make the run's folder, or find it to be this run's; returns the manifests of its domains.
+
+    Keys of the run file that say *what* is trained, and the packed data, must be as they were.
+
+    Raises:
+        BadInput: the folder is another run's, a manifest is missing, or lots cannot be cut; nothing
+            has been written then.
+    """
+    check_lots(run)
+    manifests = {name: _manifest(name, use.shards) for name, use in run.domains.items()}
+    digests = {name: manifest.digest() for name, manifest in manifests.items()}
+    if (run.folder / RUN_FILE).exists():
+        _same(run, digests)
+    elif run.folder.exists() and any(run.folder.glob("checkpoints/*")):
+        raise BadInput(f"{run.folder} has checkpoints but no {RUN_FILE}: give the run another name")
+    else:
+        write_durably(run.folder / DATA_FILE, _json(digests))
+    resolved = run.model_dump(mode="json", exclude_none=True)
+    write_durably(run.folder / RUN_FILE, tomli_w.dumps(resolved).encode())
+    return manifests
+
+
+def read_folder(folder: Path) -> RunConfig:
+    """The run that ``folder`` belongs to; `BadInput` where it is not a run's folder."""
+    path = folder / RUN_FILE
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{folder} is not a run's folder: it has no {RUN_FILE}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not a TOML file: {error}") from None
+    return parse(RunConfig, table, path)
+
+
+def _manifest(name: str, folder: Path) -> Manifest:
+    manifest = read_manifest(folder)
+    if manifest.domain != name:
+        raise BadInput(
+            f"domains.{name}: {folder} holds domain {manifest.domain!r}; "
+            f"call the table domains.{manifest.domain}, or name another folder"
+        )
+    return manifest
+
+
+def _same(run: RunConfig, digests: Mapping[str, str]) -> None:
+    before = read_folder(run.folder)
+    differences = list(_differences(before.what(), run.what()))
+    known = json.loads((run.folder / DATA_FILE).read_text("utf-8"))
+    differences += [
+        f"the packed data of {name} changed" for name in digests if known.get(name) != digests[name]
+    ]
+    if differences:
+        listed = "\n".join(f"  {line}" for line in differences)
+        raise BadInput(
+            f"{run.folder} belongs to another run:\n{listed}\n"
+            "give this one another name, or restore what it was"
+        )
+
+
+def _differences(before: Any, now: Any, path: str = "") -> list[str]:
+    """One line for each key whose value differs."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [*before, *(key for key in now if key not in before)]
+        inner = (_differences(before.get(k), now.get(k), f"{path}.{k}".lstrip(".")) for k in keys)
+        return [line for lines in inner for line in lines]
+    return [] if before == now else [f"{path} was {before!r}, is {now!r}"]
+
+
+def _json(value: Mapping[str, str]) -> bytes:
+    return json.dumps(value, sort_keys=True, indent=1).encode() + b"\n"
