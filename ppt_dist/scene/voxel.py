@@ -1,9 +1,15 @@
 """Grid sampling: one point for each occupied cell, and the way back from cells to points."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int16, Int32, Int64
+
+from ppt_dist.section import BadInput
+
+_BITS = 21
+"""Bits of a packed cell on each axis."""
 
 
 @dataclass(frozen=True)
@@ -19,3 +25,59 @@ class VoxelScene:
     """Row of the voxel that holds each point of the raw scan; kept for evaluation only."""
     point_label: Int16[np.ndarray, " points"] | None = None
     """Label of each point of the raw scan; kept for evaluation only."""
+
+
+class GridSample(NamedTuple):
+    """Which points stand for their cells."""
+
+    grid: Int32[np.ndarray, "voxels 3"]
+    """Cells in order of x, y, z, with the lowest coordinates at 0."""
+    chosen: Int64[np.ndarray, " voxels"]
+    """The point that stands for each cell."""
+    inverse: Int64[np.ndarray, " points"]
+    """Row of each point's cell."""
+
+
+def grid_sample(
+    coord: Float32[np.ndarray, "points 3"], edge: float, rng: np.random.Generator | None = None
+) -> GridSample:
+    """One point for each cell of ``edge`` metres: a random one, or the first without ``rng``.
+
+    Pointcept's GridSample in other words: cells are packed rather than hashed, so none collide.
+
+    Raises:
+        BadInput: the scan is too wide for the edge.
+    """
+    cell = _cells(coord, edge)
+    _, first, inverse, count = np.unique(
+        _packed(cell), return_index=True, return_inverse=True, return_counts=True
+    )
+    if rng is None:
+        chosen = first
+    else:
+        order = np.argsort(inverse, kind="stable")
+        start = np.cumsum(count) - count
+        chosen = order[start + np.floor(rng.random(len(count)) * count).astype(np.int64)]
+    return GridSample(cell[first].astype(np.int32), chosen, inverse)
+
+
+def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
+    """Number of cells of ``edge`` metres that hold a point: a scene's cost."""
+    return len(np.unique(_packed(_cells(coord, edge))))
+
+
+def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int64[np.ndarray, "points 3"]:
+    cell = np.floor(coord / np.float32(edge)).astype(np.int64)
+    if not len(cell):
+        return cell
+    cell -= cell.min(axis=0)
+    if cell.max() >= 1 << _BITS:
+        raise BadInput(
+            f"a scan of {cell.max() + 1} cells of {edge} m on one axis; at most {1 << _BITS} "
+            "fit: use a larger voxel, or cut the scan into tiles"
+        )
+    return cell
+
+
+def _packed(cell: Int64[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
+    return (cell[:, 0] << 2 * _BITS) | (cell[:, 1] << _BITS) | cell[:, 2]

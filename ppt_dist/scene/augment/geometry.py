@@ -1,33 +1,55 @@
-"""Augmentations that move points. Each is called with a scene and its own generator."""
+"""Augmentations that move points; each is called with a scene and the scene's own generator.
 
-from typing import Literal
+Definitions and numbers as in Pointcept's released indoor recipes (``transform.py`` at d74c646).
+"""
+
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import PositiveFloat
+from jaxtyping import Float32, Float64
+from pydantic import Field, PositiveFloat
 
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import Section
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 class Center(Section):
-    """Puts the middle of the box at x = y = 0 and the lowest point at z = 0."""
+    """Puts the middle of the bounding box at x = y = 0 and, with ``floor``, the lowest z at 0."""
 
     kind: Literal["center"] = "center"
+    floor: bool = True
 
-    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
+    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:  # noqa: ARG002
         """The scene, moved."""
-        raise NotImplementedError
+        low, high = scene.coord.min(axis=0), scene.coord.max(axis=0)
+        middle = (low + high) / 2
+        shift = np.array([middle[0], middle[1], low[2] if self.floor else 0], np.float32)
+        return replace(scene, coord=scene.coord - shift)
 
 
 class Rotate(Section):
-    """Turns points and normals about an axis by a uniform angle."""
+    """Turns points and normals about an axis: z through the origin, x and y through the box's middle."""
 
     kind: Literal["rotate"] = "rotate"
     axis: Literal["x", "y", "z"] = "z"
     angle: PositiveFloat = 1.0
-    """Largest angle, in units of pi."""
-    share: float = 1.0
+    """Largest angle, in units of pi; drawn uniformly to both sides."""
+    share: Share = 1.0
     """Share of the scenes that are turned."""
+
+    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
+        """The scene, turned or as it was."""
+        if rng.random() >= self.share:
+            return scene
+        turn = rotation(self.axis, rng.uniform(-self.angle, self.angle) * np.pi)
+        pivot = np.zeros(3, np.float32)
+        if self.axis != "z":
+            pivot = (scene.coord.min(axis=0) + scene.coord.max(axis=0)) / 2
+        normal = None if scene.normal is None else _turned(scene.normal, turn)
+        return replace(scene, coord=_turned(scene.coord - pivot, turn) + pivot, normal=normal)
 
 
 class Scale(Section):
@@ -37,19 +59,53 @@ class Scale(Section):
     low: PositiveFloat = 0.9
     high: PositiveFloat = 1.1
 
+    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
+        """The scene, larger or smaller."""
+        return replace(scene, coord=scene.coord * np.float32(rng.uniform(self.low, self.high)))
+
 
 class Flip(Section):
     """Mirrors x and, independently, y, with their normals."""
 
     kind: Literal["flip"] = "flip"
-    share: float = 0.5
+    share: Share = 0.5
+
+    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
+        """The scene, mirrored or as it was."""
+        sign = np.ones(3, np.float32)
+        sign[:2][rng.random(2) < self.share] = -1
+        normal = None if scene.normal is None else scene.normal * sign
+        return replace(scene, coord=scene.coord * sign, normal=normal)
 
 
 class Jitter(Section):
-    """Adds clipped Gaussian noise to each coordinate."""
+    """Adds clipped Gaussian noise to each coordinate; normals stay."""
 
     kind: Literal["jitter"] = "jitter"
     sigma: PositiveFloat = 0.005
     """Metres."""
     clip: PositiveFloat = 0.02
     """Metres."""
+
+    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
+        """The scene, blurred."""
+        noise = rng.standard_normal(scene.coord.shape, np.float32) * np.float32(self.sigma)
+        return replace(scene, coord=scene.coord + noise.clip(-self.clip, self.clip))
+
+
+def rotation(axis: Literal["x", "y", "z"], angle: float) -> Float64[np.ndarray, "3 3"]:
+    """Right-handed rotation about an axis by ``angle`` radians."""
+    c, s = np.cos(angle), np.sin(angle)
+    i, j = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    matrix = np.eye(3)
+    matrix[[i, i, j, j], [i, j, i, j]] = c, -s, s, c
+    return matrix
+
+
+def _turned(
+    rows: Float32[np.ndarray, "points 3"], turn: Float64[np.ndarray, "3 3"]
+) -> Float32[np.ndarray, "points 3"]:
+    """Each row turned, column by column: the same sums on every processor, unlike a matrix product."""
+    x, y, z = rows.T
+    t = turn.astype(np.float32)
+    return np.stack([x * t[k, 0] + y * t[k, 1] + z * t[k, 2] for k in range(3)], axis=1)

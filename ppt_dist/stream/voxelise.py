@@ -1,0 +1,82 @@
+"""How a scene becomes voxels: augmented for training, or as it is for evaluation."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from ppt_dist.scene.augment import Augment
+from ppt_dist.scene.augment.geometry import Center
+from ppt_dist.scene.scene import CHANNELS, Scene
+from ppt_dist.scene.voxel import VoxelScene, grid_sample
+
+
+class Voxelise(NamedTuple):
+    """The same for every scene of a domain."""
+
+    edge: float
+    """Of a voxel, metres."""
+    channels: tuple[str, ...]
+    color_range: str
+    """``unit`` or ``symmetric``."""
+    augment: tuple[Augment, ...] = ()
+    crop: int | None = None
+    """Most voxels of a training scene."""
+
+    def train(self, scene: Scene, rng: np.random.Generator) -> VoxelScene:
+        """Augment, sample one random point a voxel, crop, and put the middle back to the origin."""
+        for augment in self.augment:
+            scene = augment(scene, rng)
+        sample = grid_sample(scene.coord, self.edge, rng)
+        kept = crop(scene.coord[sample.chosen], self.crop, rng)
+        scene = Center(floor=False)(scene.take(sample.chosen[kept]), rng)
+        return VoxelScene(scene.name, sample.grid[kept], self._features(scene), scene.segment)
+
+    def evaluate(self, scene: Scene) -> VoxelScene:
+        """Centre and sample the first point of each voxel; keeps the way back to all points."""
+        centred = Center()(scene, np.random.default_rng(0))
+        sample = grid_sample(centred.coord, self.edge)
+        voxels = centred.take(sample.chosen)
+        return VoxelScene(
+            name=scene.name,
+            grid=sample.grid,
+            feat=self._features(voxels),
+            label=voxels.segment,
+            inverse=sample.inverse,
+            point_label=scene.segment,
+        )
+
+    def _features(self, scene: Scene) -> Float32[np.ndarray, "voxels channels"]:
+        columns = [self._channel(scene, name) for name in self.channels]
+        return np.concatenate(columns, axis=1, dtype=np.float32)
+
+    def _channel(self, scene: Scene, name: str) -> Float32[np.ndarray, "voxels width"]:
+        """One channel; zeros where the scene lacks it."""
+        if name == "color" and scene.color is not None:
+            unit = scene.color.astype(np.float32)
+            return unit / 255 if self.color_range == "unit" else unit / np.float32(127.5) - 1
+        if name == "normal" and scene.normal is not None:
+            return scene.normal
+        if name == "height":
+            return scene.coord[:, 2:] - scene.coord[:, 2].min(initial=np.inf)
+        return np.zeros((len(scene), CHANNELS[name]), np.float32)
+
+
+def crop(
+    coord: Float32[np.ndarray, "voxels 3"], most: int | None, rng: np.random.Generator
+) -> Int64[np.ndarray, " kept"]:
+    """The ``most`` voxels nearest to a random one (Pointcept's SphereCrop), in their order."""
+    if most is None or len(coord) <= most:
+        return np.arange(len(coord))
+    center = coord[rng.integers(len(coord))]
+    distance = np.square(coord - center).sum(axis=1)
+    return np.sort(np.argsort(distance, kind="stable")[:most])
+
+
+def scene_generator(seed: int, domain: str, epoch: int, scene: str) -> np.random.Generator:
+    """The generator of one scene in one epoch: it depends on nothing else, so any process may use it."""
+    parts: Sequence[int | str] = (seed, "augment", domain, epoch, scene)
+    digest = hashlib.blake2b(repr(tuple(parts)).encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
