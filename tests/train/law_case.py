@@ -40,7 +40,7 @@ class Case(NamedTuple):
             kind=self.optimizer,
             rate=0.02,
             decay=0.05,
-            clip=0.5,
+            clip=0.4,
             rates=Rates(prompt=0.5, modulation=0.1),
             warm_share=0.3,
         )

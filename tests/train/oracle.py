@@ -40,7 +40,7 @@ def solve(case: Case, dtype: torch.dtype = torch.float32) -> Answer:
             loss = _lot_loss(w, running, step, turn, domain, case)
             (loss / case.lots).backward()
             losses.append(float(loss.detach()))
-        norms.append(float(torch.nn.utils.clip_grad_norm_(w.values(), 0.5)))
+        norms.append(float(torch.nn.utils.clip_grad_norm_(w.values(), case.optim.clip)))
         for owner in {"shared", *domains}:
             for group in optimizers[owner].param_groups:
                 group["lr"] = learning_rate(step, STEPS, case.optim) * group["factor"]

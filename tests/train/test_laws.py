@@ -15,7 +15,6 @@ pytestmark = [pytest.mark.ranks, pytest.mark.slow]
 STAGES = ("plain", 0, 1, 2, 3)
 VARIANTS = (
     {"optimizer": "adamw"},
-    {"optimizer": "sgd"},
     {"optimizer": "adamw", "lots": 2, "scenes": 2},  # on 3 ranks one has no point
     {"optimizer": "sgd", "lots": 2, "scenes": 2},
     {"optimizer": "sgd", "scenes": 4, "micro": 2},
@@ -37,6 +36,11 @@ def traces(of: int) -> dict[Case, Trace]:
 @cache
 def oracle(case: Case, dtype: torch.dtype = torch.float32) -> Answer:
     return solve(case._replace(stage="plain"), dtype)
+
+
+def scaled(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    """Largest difference, as a share of the largest entry where that is above 1."""
+    return largest(a, b) / max(1.0, *(float(t.abs().max()) for t in b.values()))
 
 
 def largest(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
@@ -70,7 +74,7 @@ def test_losses_equal_the_oracle_of_separate_parameters(of):
 def test_moments_and_step_counts_equal_the_oracle(of):
     for case in CASES:
         trace, right = traces(of)[case], oracle(case)
-        assert largest(trace.tensors, right.moments) < 1e-6, case
+        assert scaled(trace.tensors, oracle(case, torch.float64).moments) < 1e-6, case
         if case.optimizer == "adamw":
             owned = {name: right.counts[name.split("*")[0]] for name in trace.counts}
             assert trace.counts == owned, case
@@ -109,7 +113,7 @@ def test_clipping_bites_over_shared_and_domain_gradients_together():
     for case in CASES:
         norms = traces(2)[case].norms
         assert norms == pytest.approx(oracle(case).norms, rel=1e-5), case
-        assert min(norms) > 0.5, "the clip of 0.5 never bites: the case has no teeth"
+        assert min(norms) > case.optim.clip, "the clip never bites: the case has no teeth"
 
 
 def test_a_state_of_any_stage_and_ranks_continues_at_any_other():
@@ -133,5 +137,5 @@ def test_a_state_of_any_stage_and_ranks_continues_at_any_other():
             whole = oracle(Case(*case))
             rest = whole.losses[stop:]
             assert Trace(*trace).losses == pytest.approx(rest, abs=1e-6, rel=1e-6), (of, case)
-            assert largest(Trace(*trace).tensors, whole.moments) < 1e-6, (of, case)
+            assert scaled(Trace(*trace).tensors, whole.moments) < 1e-6, (of, case)
             assert len(rest) == STEPS - stop
