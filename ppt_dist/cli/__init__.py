@@ -24,4 +24,4 @@ def main() -> None:
         sys.exit(2)
 
 
-from ppt_dist.cli import text  # noqa: E402,F401 - registers its command
+from ppt_dist.cli import evaluate, text  # noqa: E402,F401 - they register their commands

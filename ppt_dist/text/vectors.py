@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def look_up(vectors: WordVectors, labels: LabelSet) -> Float32[np.ndarray, "clas
     row = {word: i for i, word in enumerate(vectors.words) if vectors.vectors[i].any()}
     missing = [word for word in dict.fromkeys(labels.words) if word not in row]
     if missing:
-        options = " ".join(f"--word {word!r}" for word in missing)
+        options = " ".join(f"--word {shlex.quote(word)}" for word in missing)
         raise BadInput(
             f"no vector of {vectors.encoder} for {', '.join(map(repr, missing))}: make the file "
             f"again with ppt-dist text --encoder {vectors.encoder} --recipe RECIPE {options}"

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -19,14 +21,14 @@ def test_figures_equal_those_of_scikit_learn(seed, absent):
     classes = 7
     true = dice.integers(0, classes - absent, 500)
     predicted = np.where(dice.random(500) < 0.6, true, dice.integers(0, classes, 500))
-    every = {"labels": range(classes), "average": None, "zero_division": 0}
+    every: Any = {"labels": range(classes), "average": None, "zero_division": 0}
 
     scores = score(
         confusion(torch.from_numpy(true), torch.from_numpy(predicted), classes), labels(classes)
     )
 
-    iou = jaccard_score(true, predicted, **every)
-    recall = recall_score(true, predicted, **every)
+    iou = np.asarray(jaccard_score(true, predicted, **every))
+    recall = np.asarray(recall_score(true, predicted, **every))
     present = np.unique(true)
     assert list(scores.iou.values()) == pytest.approx(iou, abs=1e-9)
     assert scores.miou == pytest.approx(iou.mean(), abs=1e-9)

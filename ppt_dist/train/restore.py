@@ -1,0 +1,48 @@
+"""A run's trained model for one process, from a checkpoint alone: no engine, no vector file."""
+
+from torch import Tensor
+
+from ppt_dist.model.ppt import PPT, Parts, build_model
+from ppt_dist.run import RunConfig
+from ppt_dist.section import BadInput
+from ppt_dist.shard.manifest import read_manifest
+from ppt_dist.train.checkpoint import Checkpoint
+
+_WORDS = "buffer/head.words."
+
+
+def restore_model(run: RunConfig, checkpoint: Checkpoint) -> PPT:
+    """The model in evaluation mode, its word vectors taken from the checkpoint.
+
+    Raises:
+        BadInput: the checkpoint lacks a tensor of the run's model; names it.
+    """
+    model = run.model
+    parts = Parts(model.in_channels, model.prompt.length, model.backbone, model.adapter, model.head)
+    vectors = {domain: _tensor(checkpoint, _WORDS + domain) for domain in run.domains}
+    ppt = build_model(parts, vectors, alone, run.seed)
+    weights = {name for name, _ in ppt.named_parameters()}
+    kinds = {name: "weight" if name in weights else "buffer" for name in ppt.state_dict()}
+    ppt.load_state_dict({n: _tensor(checkpoint, f"{kind}/{n}") for n, kind in kinds.items()})
+    return ppt.eval()
+
+
+def alone(tensor: Tensor) -> Tensor:
+    """Sum over one rank."""
+    return tensor
+
+
+def _tensor(checkpoint: Checkpoint, name: str) -> Tensor:
+    if name not in checkpoint.state.tensors:
+        raise BadInput(f"checkpoint {checkpoint.name} has no tensor {name!r}: not of this run")
+    return checkpoint.state.tensors[name]
+
+
+def check_data(run: RunConfig, checkpoint: Checkpoint) -> None:
+    """Refuse packed data other than the checkpoint was trained on; `BadInput` names the domain."""
+    for domain, use in run.domains.items():
+        if read_manifest(use.shards).digest() != checkpoint.facts.manifests.get(domain):
+            raise BadInput(
+                f"domains.{domain}: {use.shards} is not the packed data that checkpoint "
+                f"{checkpoint.name} was trained on: restore it, or train again"
+            )
