@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,8 @@ EVALUATION = "evaluation"
 Forward = Callable[[SceneBatch], Float[Tensor, "voxels classes"]]
 
 
-class EvalScenes(NamedTuple):
+@dataclass(frozen=True)
+class EvalScenes:
     """The validation scenes of a domain, voxelised when they are read."""
 
     labels: LabelSet
