@@ -1,0 +1,121 @@
+"""Training processes: a group that Ray Train starts and restarts, or this process alone."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.train
+import torch
+import torch.distributed as dist
+from ray.train import FailureConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from ppt_dist.launch.attempt import next_attempt
+from ppt_dist.launch.failure import RunFailed
+from ppt_dist.launch.follow import Follower
+from ppt_dist.launch.spec import ClusterSpec, TrainSpec
+from ppt_dist.run import RunConfig
+from ppt_dist.section import BadInput
+from ppt_dist.stream.rank import Rank
+from ppt_dist.train.ranks import Ranks
+
+Work = Callable[[RunConfig, Rank, int], None]
+"""What each rank does: run, rank, attempt. It saves what it needs to continue after a restart."""
+
+RAY_TRAIN = "ray-train"
+"""Folder below a run's folder where Ray Train notes what it did; nothing is read from there."""
+
+
+def fit(run: RunConfig, spec: ClusterSpec, work: Work) -> None:
+    """``work`` on ``run.engine.ranks`` processes of the cluster that ``RAY_ADDRESS`` names.
+
+    A lost process restarts them all; the work continues from its own newest checkpoint.
+
+    Raises:
+        BadInput: a rank found it.
+        RunFailed: a rank failed more often than the spec allows.
+    """
+    os.environ.update(_train_env(spec.train))
+    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level="warning")
+    try:
+        with Follower(run.folder, run.steps, run.log_every):
+            _trainer(run, spec, work).fit()
+    except ray.train.TrainingFailedError as error:
+        _raise_cause(error, run.folder)
+    finally:
+        ray.shutdown()
+
+
+def alone(run: RunConfig, work: Work) -> None:
+    """``work`` in this process, as the one rank of a group that DeepSpeed finds ready."""
+    os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        _prepare(run)
+        work(run, Rank(0, 1), next_attempt(run.folder))
+    finally:
+        dist.destroy_process_group()
+
+
+def _trainer(run: RunConfig, spec: ClusterSpec, work: Work) -> TorchTrainer:
+    gpu = spec.gpus > 0
+    attempt = next_attempt(run.folder / RAY_TRAIN)
+    return TorchTrainer(
+        _on_worker,
+        train_loop_config={"run": run.model_dump_json(), "work": work},
+        scaling_config=ScalingConfig(num_workers=run.engine.ranks, use_gpu=gpu),
+        torch_config=TorchConfig(
+            backend=None if gpu else "gloo", timeout_s=spec.train.collective_seconds
+        ),
+        run_config=ray.train.RunConfig(
+            name=f"{run.name}-{attempt}",
+            storage_path=str(run.folder / RAY_TRAIN),
+            failure_config=FailureConfig(max_failures=spec.train.max_failures),
+        ),
+    )
+
+
+def _on_worker(config: dict[str, Any]) -> None:
+    """What Ray Train calls in each worker; the process group is ready."""
+    run = RunConfig.model_validate_json(config["run"])
+    context = ray.train.get_context()
+    rank = Rank(context.get_world_rank(), context.get_world_size())
+    _prepare(run)
+    attempt = Ranks(rank).agree(next_attempt(run.folder) if rank.index == 0 else 0)
+    config["work"](run, rank, attempt)
+    ray.train.report({"attempt": attempt})
+
+
+def _prepare(run: RunConfig) -> None:
+    """Make results a function of the run file: threads and algorithms are fixed."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(run.engine.threads)
+    torch.use_deterministic_algorithms(mode=True)
+
+
+def _train_env(spec: TrainSpec) -> dict[str, str]:
+    """Settings of Ray Train, which takes them from the driver's environment."""
+    return {
+        "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": str(spec.health_check_seconds),
+        "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(spec.group_start_seconds),
+        "RAY_TRAIN_ENABLE_STATE_TRACKING": "1",
+    }
+
+
+def _raise_cause(error: Exception, folder: Path) -> None:
+    """The first rank's own error where there is one, as ours.
+
+    Raises:
+        BadInput: a rank found it.
+        RunFailed: anything else.
+    """
+    failures: dict[int, Exception] = getattr(error, "worker_failures", {})
+    cause = next((failures[rank] for rank in sorted(failures)), error)
+    cause = getattr(cause, "cause", None) or cause
+    if isinstance(cause, BadInput):
+        raise BadInput(str(cause)) from None
+    line = str(cause).strip().splitlines()[-1:] or [""]
+    where = f"rank {min(failures)}: " if failures else ""
+    raise RunFailed(f"{where}{type(cause).__name__}: {line[0]}", folder) from None

@@ -1,0 +1,51 @@
+"""A private cluster: who may use it, and what it leaves behind."""
+
+import os
+import stat
+import urllib.error
+
+import pytest
+
+from ppt_dist.launch import process
+from ppt_dist.launch.cluster import LocalCluster, call_api, free_ports
+from ppt_dist.launch.failure import RunFailed
+from ppt_dist.launch.spec import find_spec
+
+
+def test_free_ports_are_all_different():
+    assert len(set(free_ports(20))) == 20
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_jobs_api_takes_the_clusters_token_and_no_other(cluster, tmp_path):
+    assert call_api(cluster.api, "/api/jobs/", cluster.token_file) is not None
+    wrong = tmp_path / "token"
+    wrong.write_text("0" * 64)
+    for token in (wrong, None):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            call_api(cluster.api, "/api/jobs/", token)
+        assert refused.value.code in {401, 403}
+        refused.value.close()
+    assert stat.S_IMODE(cluster.token_file.stat().st_mode) == 0o600
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_cluster_ends_with_its_block_and_leaves_its_logs_alone_behind(tmp_path):
+    with LocalCluster(find_spec("local"), tmp_path) as one:
+        temp = one.temp
+        alive = process.marked(str(temp))
+        assert len(alive) > 3
+    assert not process.marked(str(temp))
+    assert not any(p.is_running() and p.status() != "zombie" for p in alive.values())
+    assert not temp.exists()
+    assert sorted(os.listdir(tmp_path)) == ["ray-head.log", "ray-logs"]
+
+
+@pytest.mark.ray
+def test_a_head_that_cannot_start_is_reported_with_the_end_of_its_log(tmp_path):
+    spec = find_spec("local").model_copy(update={"object_store_bytes": 1})
+    with pytest.raises(RunFailed, match=r"(?s)Ray ended with code .*ray-head\.log"):
+        LocalCluster(spec, tmp_path).__enter__()
+    assert sorted(os.listdir(tmp_path)) == ["ray-head.log", "ray-logs"]
