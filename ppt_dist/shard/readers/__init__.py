@@ -1,1 +1,39 @@
-"""Raw formats, one file each."""
+"""Raw formats, one module each, found by its name.
+
+A reader is two functions:
+
+    locate(root: Path, scene_id: str) -> Path | None       where a scene of the split list lies
+    read(scene_id: str, place: Path, raw: Raw) -> Reading  `BadInput` where it cannot be read
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Protocol, cast
+
+from ppt_dist.section import BadInput, nearest
+from ppt_dist.shard.readers.reading import Raw, Reading
+
+
+class Reader(Protocol):
+    """What a module in this folder offers."""
+
+    def locate(self, root: Path, scene_id: str) -> Path | None:
+        """Where the scene lies below the raw root, or None where it is not there."""
+        ...
+
+    def read(self, scene_id: str, place: Path, raw: Raw) -> Reading:
+        """The scene, with its points in the order of the raw file."""
+        ...
+
+
+_PARTS = {"reading", "ply", "mesh", "normals", "label_table"}
+"""Modules here that readers are made of."""
+
+
+def find_reader(name: str) -> Reader:
+    """The reader module called ``name``; `BadInput` names the known ones."""
+    known = {m.name for m in pkgutil.iter_modules(__path__)} - _PARTS
+    if name not in known:
+        raise BadInput(f"no reader {name!r}: {nearest(name, sorted(known))}")
+    return cast("Reader", importlib.import_module(f"{__name__}.{name}"))

@@ -1,0 +1,75 @@
+"""`Records`: the scenes of a packed split by number, read with one `pread` each."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+
+from ppt_dist.scene.scene import Scene
+from ppt_dist.section import BadInput, nearest
+from ppt_dist.shard.codec import decode
+from ppt_dist.shard.index import IndexEntry, read_index
+from ppt_dist.shard.manifest import Manifest, read_manifest
+from ppt_dist.shard.tar import members_of
+
+
+class Records:
+    """Random access to a split, in the order of its shards. Tars are opened when first read."""
+
+    def __init__(self, folder: Path, manifest: Manifest, entries: list[tuple[Path, IndexEntry]]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.names = tuple(entry.key for _, entry in entries)
+        self.cost: Int64[np.ndarray, " scenes"] = np.array([e.cost for _, e in entries], np.int64)
+        self.points: Int64[np.ndarray, " scenes"] = np.array(
+            [e.points for _, e in entries], np.int64
+        )
+        self._entries = entries
+        self._files: dict[Path, int] = {}
+
+    @staticmethod
+    def open(folder: Path, split: str) -> "Records":
+        """The records of a split.
+
+        Raises:
+            BadInput: there is no such split, or the manifest does not match its tars.
+        """
+        manifest = read_manifest(folder)
+        if split not in manifest.splits:
+            raise BadInput(f"{folder} has no split {split!r}: {nearest(split, [*manifest.splits])}")
+        entries = []
+        for shard in manifest.splits[split].shards:
+            path = folder / shard.name
+            size = path.stat().st_size if path.is_file() else -1
+            if size != shard.size:
+                found = f"has {size} bytes" if size >= 0 else "is not there"
+                raise BadInput(
+                    f"{path} {found}, but the manifest says {shard.size}: pack the domain again, "
+                    "or bring back the tar that belongs to this manifest"
+                )
+            listed = read_index(path.with_suffix(".idx"), size)
+            if len(listed) != shard.scenes:
+                raise BadInput(f"{path}: {len(listed)} records, the manifest says {shard.scenes}")
+            entries += [(path, entry) for entry in listed]
+        return Records(folder, manifest, entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, i: int) -> Scene:
+        """Scene ``i``; `BadInput` naming shard and key where its bytes are not as packed."""
+        path, entry = self._entries[i]
+        try:
+            content = self.read(i)
+            entry.check(content)
+            return decode(members_of(content, entry.key), self.manifest.fields)
+        except BadInput as error:
+            raise BadInput(f"{path}, record {entry.key}: {error}") from None
+
+    def read(self, i: int) -> bytes:
+        """Bytes of record ``i``, unchecked."""
+        path, entry = self._entries[i]
+        if path not in self._files:
+            self._files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.pread(self._files[path], entry.span, entry.offset)

@@ -1,0 +1,127 @@
+"""One shard's worth of packing: raw scans in, a tar, its index and their figures out."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ppt_dist.journal.durable import write_durably
+from ppt_dist.scene.labels import LabelSet
+from ppt_dist.scene.scene import Scene
+from ppt_dist.scene.voxel import occupied_voxels
+from ppt_dist.section import BadInput, Section, parse
+from ppt_dist.shard.codec import FIELDS, encode
+from ppt_dist.shard.index import IndexEntry, write_index
+from ppt_dist.shard.manifest import Shard
+from ppt_dist.shard.readers import find_reader
+from ppt_dist.shard.readers.reading import Raw
+from ppt_dist.shard.tar import crc32_of, write_tar
+
+
+class Job(NamedTuple):
+    """Scans that go into one shard."""
+
+    name: str
+    """File name of the tar."""
+    folder: Path
+    """Where it is made."""
+    scenes: tuple[tuple[str, Path], ...]
+    """Scene ids and where they lie."""
+    raw: Raw
+
+
+class Packed(Section):
+    """What became of a job; kept beside the tar, so that an interrupted packing continues."""
+
+    shard: Shard
+    points_by_class: tuple[int, ...]
+    unlabelled: int
+    broken: dict[str, str]
+    """Scene id to the reason why it could not be read."""
+    notes: tuple[str, ...]
+
+
+def pack_shard(job: Job) -> Packed:
+    """Make the tar and its index, or find them made."""
+    done = job.folder / f"{job.name}.json"
+    if done.is_file():
+        return parse(Packed, json.loads(done.read_bytes()), done)
+    shelf = _Shelf(job)
+    tar = job.folder / job.name
+    spans = write_tar(tar, shelf.records())
+    crcs = crc32_of(tar, spans)
+    entries = [
+        IndexEntry(span.key, span.offset, span.size, *shelf.figures[span.key], crc)
+        for span, crc in zip(spans, crcs, strict=True)
+    ]
+    index = write_index(entries, tar.stat().st_size)
+    write_durably(tar.with_suffix(".idx"), index)
+    packed = Packed(
+        shard=Shard(
+            name=job.name,
+            size=tar.stat().st_size,
+            sha256=sha256_of(tar),
+            index_sha256=hashlib.sha256(index).hexdigest(),
+            scenes=len(entries),
+            points=sum(entry.points for entry in entries),
+        ),
+        points_by_class=tuple(shelf.by_class.tolist()),
+        unlabelled=shelf.unlabelled,
+        broken=shelf.broken,
+        notes=tuple(shelf.notes),
+    )
+    write_durably(done, json.dumps(packed.model_dump(mode="json")).encode())
+    return packed
+
+
+class _Shelf:
+    """Reads the scans of a job one by one and keeps their figures."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._labels = job.raw.recipe.labels
+        self.by_class = np.zeros(len(self._labels), np.int64)
+        self.unlabelled = 0
+        self.figures: dict[str, tuple[int, int]] = {}
+        """Points and cost by key."""
+        self.broken: dict[str, str] = {}
+        self.notes: list[str] = []
+
+    def records(self) -> Iterator[tuple[str, dict[str, bytes]]]:
+        recipe = self._job.raw.recipe
+        reader = find_reader(recipe.reader)
+        for scene_id, place in self._job.scenes:
+            try:
+                reading = reader.read(scene_id, place, self._job.raw)
+                check_labels(reading.scene, self._labels)
+                cost = occupied_voxels(reading.scene.coord, recipe.cost_grid)
+            except (BadInput, OSError) as error:
+                self.broken[scene_id] = str(error)
+                continue
+            self.notes += reading.notes
+            self._count(reading.scene, cost)
+            yield reading.scene.name, encode(reading.scene, FIELDS)
+
+    def _count(self, scene: Scene, cost: int) -> None:
+        labelled = scene.segment[scene.segment >= 0]
+        self.by_class += np.bincount(labelled, minlength=len(self.by_class))
+        self.unlabelled += len(scene) - len(labelled)
+        self.figures[scene.name] = (len(scene), cost)
+
+
+def check_labels(scene: Scene, labels: LabelSet) -> None:
+    """`BadInput` where a segment is not in the table."""
+    low, high = int(scene.segment.min()), int(scene.segment.max())
+    if labels.outside(low, high):
+        raise BadInput(
+            f"{scene.name}: segments from {low} to {high}, but the recipe has {len(labels)} classes"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
