@@ -1,4 +1,7 @@
-"""Backbones: voxel features in, voxel features out. A new one is a file here and a name in `BackboneConfig`."""
+"""Backbones: voxel features in, voxel features out.
+
+A new one is a file here and a name in `BackboneConfig`.
+"""
 
 from ppt_dist.model.backbone.spunet import SpUNetConfig
 

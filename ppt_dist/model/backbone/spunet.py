@@ -1,4 +1,4 @@
-"""SparseUNet (SpUNet-v1m3): a residual U-Net of sparse convolutions; every norm is the adapter's."""
+"""SparseUNet (SpUNet-v1m3): a residual U-Net of sparse convolutions with the adapter's norms."""
 
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple
@@ -31,7 +31,7 @@ class SpUNetConfig(Section):
     decoder_depths: Counts = (2, 2, 2, 2)
 
     @model_validator(mode="after")
-    def _same_stages(self) -> "SpUNetConfig":
+    def _same_stages(self) -> "SpUNetConfig":  # noqa: N804 (an "after" validator has an instance)
         lengths = {
             len(self.encoder_channels),
             len(self.encoder_depths),
@@ -47,24 +47,25 @@ class SpUNetConfig(Section):
         return SparseUNet(self, in_channels, adapter)
 
 
-class Level(NamedTuple):
-    """The voxels of one resolution, with the maps that start there."""
+class Pyramid(NamedTuple):
+    """The maps of all levels, from the finest to the coarsest."""
 
-    neighbours: Map
-    parents: Map | None
-    """To the next coarser level; none at the coarsest."""
+    neighbours: list[Map]
+    """Kernel 3 within each level, one more than there are stages."""
+    parents: list[Map]
+    """From each level but the last to the next coarser one."""
 
 
-def levels_of(
+def pyramid(
     grid: Int32[Tensor, "voxels 3"], scene: Int64[Tensor, " voxels"], stages: int
-) -> list[Level]:
-    """Levels from the finest to the coarsest, one more than there are stages."""
-    levels = []
+) -> Pyramid:
+    """The maps that all layers share."""
+    neighbours, parents = [submanifold_map(grid, scene, 3)], []
     for _ in range(stages):
-        coarse_grid, coarse_scene, parents = stride2_map(grid, scene)
-        levels.append(Level(submanifold_map(grid, scene, 3), parents))
-        grid, scene = coarse_grid, coarse_scene
-    return [*levels, Level(submanifold_map(grid, scene, 3), None)]
+        grid, scene, up = stride2_map(grid, scene)
+        parents.append(up)
+        neighbours.append(submanifold_map(grid, scene, 3))
+    return Pyramid(neighbours, parents)
 
 
 class SparseUNet(nn.Module):
@@ -95,16 +96,15 @@ class SparseUNet(nn.Module):
         prompt: Prompt,
     ) -> Float[Tensor, "voxels out"]:
         """Features of every voxel. Zero voxels pass through all modules alike."""
-        levels = levels_of(grid, scene, len(self.encoder))
-        finest = levels[0].neighbours
-        stem_map = finest if self.stem_kernel == 3 else submanifold_map(grid, scene, 5)
+        near, parents = pyramid(grid, scene, len(self.encoder))
+        stem_map = near[0] if self.stem_kernel == 3 else submanifold_map(grid, scene, 5)
         x = self.stem_norm(self.stem(feat, stem_map), prompt).relu()
         skips = []
-        for stage, (above, below) in zip(self.encoder, pairwise(levels), strict=True):
+        for stage, down, coarse in zip(self.encoder, parents, near[1:], strict=True):
             skips.append(x)
-            x = stage(x, None, above.parents, below.neighbours, prompt)
-        for stage, skip, level in reversed([*zip(self.decoder, skips, levels[:-1], strict=True)]):
-            x = stage(x, skip, level.parents.reversed(), level.neighbours, prompt)
+            x = stage(x, None, down, coarse, prompt)
+        for s in reversed(range(len(self.decoder))):
+            x = self.decoder[s](x, skips[s], parents[s].reversed(), near[s], prompt)
         return x
 
 
@@ -115,10 +115,9 @@ class _Stage(nn.Module):
         self, in_channels: int, skip_channels: int, out_channels: int, depth: int, adapter: Adapter
     ) -> None:
         super().__init__()
-        moved = out_channels
-        self.conv = Stride2Conv(in_channels, moved)
-        self.norm = adapter.norm(moved)
-        widths = (moved + skip_channels, *[out_channels] * depth)
+        self.conv = Stride2Conv(in_channels, out_channels)
+        self.norm = adapter.norm(out_channels)
+        widths = (out_channels + skip_channels, *[out_channels] * depth)
         self.blocks = nn.ModuleList(_Block(a, b, adapter) for a, b in pairwise(widths))
 
     def forward(

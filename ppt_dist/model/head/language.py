@@ -1,6 +1,7 @@
 """Language-guided head: cosine of projected features and the vectors of the domain's own words.
 
-PPT section 4.3 (arXiv 2308.09718); cross-entropy over these logits is InfoNCE with the domain's words.
+PPT section 4.3 (arXiv 2308.09718); cross-entropy over these logits is InfoNCE with the domain's
+words.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ppt_dist.section import HOW, Section
+
+_EPS = 1e-12
+"""Shortest projection that counts as a direction, as `torch.nn.functional.normalize` has it."""
 
 
 class LanguageConfig(Section):
@@ -55,5 +59,7 @@ class LanguageHead(nn.Module):
         self, feat: Float[Tensor, "voxels channels"], domain: str
     ) -> Float[Tensor, "voxels classes"]:
         """Logits of the domain's own classes. A zero feature gives zero logits, not NaN."""
-        unit = F.normalize(self.project(feat), dim=1)
-        return unit @ self.words.get_buffer(domain).T / self.temperature
+        projected = self.project(feat)
+        length = projected.norm(dim=1, keepdim=True).clamp(min=_EPS) * self.temperature
+        # Divided after the product: as many columns as classes instead of as vectors are wide.
+        return projected @ self.words.get_buffer(domain).T / length

@@ -1,4 +1,4 @@
-"""Sparse convolution behind four functions: weights stay in our modules, a backend sees tensors only.
+"""Sparse convolution behind four functions: a backend sees tensors, our modules keep the weights.
 
 `submanifold_map`, `stride2_map`, `sparse_conv`, `Map.reversed`. One backend so far: `reference`.
 """

@@ -1,4 +1,7 @@
-"""Kernel maps: which voxel stands at each tap of each output voxel. Built once a level, shared by its layers."""
+"""Kernel maps: which voxel stands at each tap of each output voxel.
+
+A map is built once a level and shared by its layers.
+"""
 
 from typing import NamedTuple
 
@@ -10,6 +13,8 @@ from ppt_dist.section import BadInput
 
 BITS = 18
 """Bits of a packed coordinate on each axis; the scene index has what is left of 63."""
+SCENES = 1 << 63 - 3 * BITS
+"""Scenes that a batch may hold."""
 _MARGIN = 8
 """Cells left free below zero and above the largest coordinate, so that no tap wraps round."""
 
@@ -45,8 +50,10 @@ def pack(
     """One integer a voxel, ordered by scene, x, y, z.
 
     Raises:
-        BadInput: a coordinate is negative or beyond the packed range.
+        BadInput: a coordinate is negative or beyond the packed range, or there are too many scenes.
     """
+    if len(scene) and int(scene.max()) >= SCENES:
+        raise BadInput(f"{int(scene.max()) + 1} scenes in a batch; at most {SCENES} are allowed")
     if len(grid):
         low, high = int(grid.min()), int(grid.max())
         if low < 0 or high + 2 * _MARGIN >= 1 << BITS:
@@ -67,7 +74,10 @@ def submanifold_map(
 
     Raises:
         BadInput: two voxels of a scene share a cell; names one.
+        ValueError: ``kernel`` is even, or wider than the margin that keeps scenes apart.
     """
+    if kernel % 2 == 0 or kernel > 2 * _MARGIN + 1:
+        raise ValueError(f"kernel {kernel}: must be odd and at most {2 * _MARGIN + 1}")
     key = pack(grid, scene)
     order = torch.argsort(key)
     ordered = key[order]
@@ -96,11 +106,13 @@ def stride2_map(
 ) -> tuple[Int32[Tensor, "coarse 3"], Int64[Tensor, " coarse"], Map]:
     """Cells of twice the edge that hold a voxel, their scenes, and the map of kernel 2, stride 2.
 
-    The tap of a voxel is its place in the coarse cell: x slowest, z fastest (spconv).
+    The tap of a voxel is its place in the coarse cell: x slowest, z fastest (spconv). Voxels that
+    share a cell are not looked for: `submanifold_map` of the same level refuses them.
     """
     coarse_key, parent = torch.unique(pack(grid // 2, scene), return_inverse=True)
     mask = (1 << BITS) - 1
-    coarse_grid = torch.stack([coarse_key >> 2 * BITS & mask, coarse_key >> BITS & mask, coarse_key & mask], 1)
+    axes = [coarse_key >> 2 * BITS & mask, coarse_key >> BITS & mask, coarse_key & mask]
+    coarse_grid = torch.stack(axes, dim=1)
     bit = (grid & 1).long()
     tap = bit[:, 0] * 4 + bit[:, 1] * 2 + bit[:, 2]
     forward = parent.new_full((len(coarse_key), 8), len(grid), dtype=torch.int32)

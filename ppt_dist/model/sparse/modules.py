@@ -1,4 +1,4 @@
-"""Convolutions as modules: one parameter ``[out, k, k, k, in]`` each, no bias; the map is an argument."""
+"""Convolutions as modules: one parameter ``[out, k, k, k, in]`` each, no bias."""
 
 import math
 

@@ -1,7 +1,8 @@
-"""The reference backend: sparse convolution in plain torch, on any device and in any dtype; the oracle of the others.
+"""The reference backend: sparse convolution in plain torch, the oracle of the others.
 
-Each output gathers its taps into one row, and one matrix product does the rest. The gradient of the
-input is the same with the map read backwards. Rows go in chunks, so that memory stays bounded.
+Each output gathers its taps into one row, and one matrix product does the rest. Backward reads the
+map from the inputs: one gather of the output's gradient serves both gradients. Rows go in chunks,
+so that memory stays bounded.
 """
 
 from typing import Any
@@ -36,16 +37,26 @@ class _SparseConv(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         feat, weight = ctx.saved_tensors
-        pairs, grad = ctx.pairs, grads[0].contiguous()
-        grad_feat = grad_weight = None
-        if ctx.needs_input_grad[0]:
-            by_tap = weight.flatten(1, 3).transpose(0, 1).flatten(0, 1)  # (taps out) channels
-            grad_feat = _gather_product(grad, pairs.backward, by_tap)
-        if ctx.needs_input_grad[1]:
-            summed = _gather_outer(feat, pairs.forward, grad)  # (taps channels) out
-            taps = pairs.forward.shape[1]
-            grad_weight = summed.view(taps, -1, len(weight)).permute(2, 0, 1).reshape(weight.shape)
-        return grad_feat, grad_weight, None
+        grad_feat, summed = _gradients(grads[0].contiguous(), feat, weight, ctx.pairs)
+        by_tap = summed.view(feat.shape[1], -1, len(weight)).permute(2, 1, 0)
+        return grad_feat, by_tap.reshape(weight.shape), None
+
+
+def _gradients(
+    grad: Float[Tensor, "outputs out"],
+    feat: Float[Tensor, "inputs channels"],
+    weight: Float[Tensor, "out k k k channels"],
+    pairs: Map,
+) -> tuple[Float[Tensor, "inputs channels"], Float[Tensor, "channels columns"]]:
+    """Gradients of features and weights (columns: taps, then out) from one gather of ``grad``."""
+    by_tap = weight.flatten(1, 3).transpose(0, 1).flatten(0, 1)  # (taps out) channels
+    padded, grad_feat = _padded(grad), torch.empty_like(feat)
+    grad_weight = feat.new_zeros(feat.shape[1], len(by_tap))
+    for rows in _chunks(pairs.backward, grad.shape[1]):
+        gathered = padded.index_select(0, pairs.backward[rows].flatten()).view(-1, len(by_tap))
+        torch.mm(gathered, by_tap, out=grad_feat[rows])
+        grad_weight.addmm_(feat[rows].T, gathered)
+    return grad_feat, grad_weight
 
 
 def _gather_product(
@@ -59,20 +70,6 @@ def _gather_product(
         gathered = padded.index_select(0, table[rows].flatten())
         torch.mm(gathered.view(-1, by_tap.shape[0]), by_tap, out=out[rows])
     return out
-
-
-def _gather_outer(
-    feat: Float[Tensor, "rows channels"],
-    table: Int32[Tensor, "outputs taps"],
-    grad: Float[Tensor, "outputs out"],
-) -> Float[Tensor, "columns out"]:
-    """Sum over outputs of the gathered row times the output's gradient."""
-    padded, columns = _padded(feat), table.shape[1] * feat.shape[1]
-    total = feat.new_zeros(columns, grad.shape[1])
-    for rows in _chunks(table, feat.shape[1]):
-        gathered = padded.index_select(0, table[rows].flatten()).view(-1, columns)
-        total.addmm_(gathered.T, grad[rows])
-    return total
 
 
 def _padded(feat: Float[Tensor, "rows channels"]) -> Float[Tensor, "more channels"]:
