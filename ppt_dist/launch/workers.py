@@ -27,6 +27,8 @@ Work = Callable[[RunConfig, Rank, int], None]
 RAY_TRAIN = "ray-train"
 """Folder below a run's folder where Ray Train notes what it did; nothing is read from there."""
 
+_BAD_INPUT = "bad_input"
+
 
 def fit(run: RunConfig, spec: ClusterSpec, work: Work) -> None:
     """``work`` on ``run.engine.ranks`` processes of the cluster that ``RAY_ADDRESS`` names.
@@ -41,11 +43,13 @@ def fit(run: RunConfig, spec: ClusterSpec, work: Work) -> None:
     ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level="warning")
     try:
         with Follower(run.folder, run.steps, run.log_every):
-            _trainer(run, spec, work).fit()
+            result = _trainer(run, spec, work).fit()
     except ray.train.TrainingFailedError as error:
-        _raise_cause(error, run.folder)
+        raise _cause(error, run.folder) from None
     finally:
         ray.shutdown()
+    if result.metrics and result.metrics.get(_BAD_INPUT):
+        raise BadInput(result.metrics[_BAD_INPUT])
 
 
 def alone(run: RunConfig, work: Work) -> None:
@@ -84,8 +88,12 @@ def _on_worker(config: dict[str, Any]) -> None:
     rank = Rank(context.get_world_rank(), context.get_world_size())
     _prepare(run)
     attempt = Ranks(rank).agree(next_attempt(run.folder) if rank.index == 0 else 0)
-    config["work"](run, rank, attempt)
-    ray.train.report({"attempt": attempt})
+    try:
+        config["work"](run, rank, attempt)
+    except BadInput as error:  # another attempt would find it again
+        ray.train.report({_BAD_INPUT: str(error)})
+    else:
+        ray.train.report({_BAD_INPUT: ""})
 
 
 def _prepare(run: RunConfig) -> None:
@@ -104,18 +112,10 @@ def _train_env(spec: TrainSpec) -> dict[str, str]:
     }
 
 
-def _raise_cause(error: Exception, folder: Path) -> None:
-    """The first rank's own error where there is one, as ours.
-
-    Raises:
-        BadInput: a rank found it.
-        RunFailed: anything else.
-    """
+def _cause(error: Exception, folder: Path) -> RunFailed:
+    """The first failed rank's own error, where there is one, in one line."""
     failures: dict[int, Exception] = getattr(error, "worker_failures", {})
     cause = next((failures[rank] for rank in sorted(failures)), error)
-    cause = getattr(cause, "cause", None) or cause
-    if isinstance(cause, BadInput):
-        raise BadInput(str(cause)) from None
     line = str(cause).strip().splitlines()[-1:] or [""]
     where = f"rank {min(failures)}: " if failures else ""
-    raise RunFailed(f"{where}{type(cause).__name__}: {line[0]}", folder) from None
+    return RunFailed(f"{where}{type(cause).__name__}: {line[0]}", folder)

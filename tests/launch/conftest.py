@@ -10,11 +10,3 @@ from ppt_dist.launch.spec import find_spec
 def cluster(tmp_path_factory):
     with LocalCluster(find_spec("local"), tmp_path_factory.mktemp("cluster")) as running:
         yield running
-
-
-@pytest.fixture
-def client(cluster, monkeypatch):
-    """The cluster, with this process's environment ready to talk to it."""
-    for name, value in cluster.client_env().items():
-        monkeypatch.setenv(name, value)
-    return cluster

@@ -1,0 +1,39 @@
+# make demo | test | check | format | install | clean. Everything lies in the project: .venv, demo/.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+BIN := .venv/bin
+STAMP := .venv/.installed
+export OMP_NUM_THREADS ?= 1
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: demo test check format install clean
+.DEFAULT_GOAL := demo
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed, {sys.executable} is {v}; make install PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,minilm,dev]'
+	touch $@
+
+demo: install
+	$(BIN)/ppt-dist demo
+
+# Quick tests first: a mistake shows within a minute. Ray's tests last, one summary for all.
+test: install
+	$(BIN)/python -m pytest -q -p tests.quick_first --durations=10
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv demo build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,69 @@
+"""A driver with toy work: Ray reads its settings when it is imported, so a process of its own."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from ppt_dist.launch.failure import RunFailed
+from ppt_dist.launch.spec import find_spec
+from ppt_dist.launch.workers import fit
+from ppt_dist.run import RunConfig
+from ppt_dist.section import BadInput
+from ppt_dist.stream.rank import Rank
+
+
+def a_run(folder: Path, ranks: int) -> RunConfig:
+    table = {
+        "name": "toy",
+        "steps": 3,
+        "runs": str(folder),
+        "domains": {"a": {"shards": str(folder), "weight": 1}},
+        "lots": {"scenes": 4},
+        "model": {"backbone": {}, "adapter": {}, "head": {"vectors": "none"}},
+        "optim": {"rate": 0.1},
+        "engine": {"ranks": ranks, "threads": 1},
+    }
+    return RunConfig.model_validate_json(json.dumps(table))
+
+
+def killed_once(run: RunConfig, rank: Rank, attempt: int) -> None:
+    """In the first attempt rank 1 is killed; later ones note a sum over ranks, and their facts."""
+    (run.folder / f"{attempt}-{rank.index}-of-{rank.of}").touch()
+    if attempt == 1 and rank.index == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    total = torch.tensor([rank.index + 1.0])
+    dist.all_reduce(total)
+    facts = [total.item(), torch.get_num_threads(), attempt]
+    (run.folder / f"sum-{rank.index}").write_text(json.dumps(facts))
+
+
+def fails(_run: RunConfig, _rank: Rank, _attempt: int) -> None:
+    raise ArithmeticError("first line\nno such number")
+
+
+def finds_bad_input(_run: RunConfig, _rank: Rank, _attempt: int) -> None:
+    raise BadInput("a key is wrong")
+
+
+def main() -> None:
+    """``driver.py FOLDER RANKS MAX_FAILURES WORK``."""
+    folder, ranks, failures, work = sys.argv[1:]
+    spec = find_spec("local")
+    train = spec.train.model_copy(update={"max_failures": int(failures)})
+    try:
+        fit(
+            a_run(Path(folder), int(ranks)),
+            spec.model_copy(update={"train": train}),
+            globals()[work],
+        )
+    except (RunFailed, BadInput) as error:
+        print(f"{type(error).__name__}|{error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Groups of workers through Ray Train: told who they are, restarted when one is killed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from ppt_dist.launch.workers import alone
+from tests.launch.driver import a_run
+
+
+@pytest.fixture
+def drive(cluster, tmp_path):
+    """Runs the driver's named work on the cluster; gives the last line that it said."""
+
+    def run(ranks: int, failures: int, work: str) -> str:
+        command = (Path(__file__).with_name("driver.py"), tmp_path, ranks, failures, work)
+        done = subprocess.run(
+            [sys.executable, *map(str, command)],
+            env=os.environ | cluster.client_env(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_killed_rank_restarts_the_group_as_a_new_attempt_that_can_sum(drive, tmp_path):
+    assert drive(2, 2, "killed_once") == ""
+    folder = tmp_path / "toy"
+    assert [json.loads((folder / f"sum-{i}").read_text()) for i in (0, 1)] == [[3, 1, 2]] * 2
+    assert {path.name for path in folder.glob("*-of-*")} == {
+        *("1-0-of-2", "1-1-of-2", "2-0-of-2", "2-1-of-2")
+    }
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_cause_that_a_rank_gives_comes_back_in_one_line(drive):
+    said = drive(1, 0, "fails").splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("RunFailed|rank 0: ArithmeticError: ")
+    assert "no such number (logs: " in said[0]
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_bad_input_that_a_rank_finds_is_not_tried_again(drive, tmp_path):
+    assert drive(1, 3, "finds_bad_input") == "BadInput|a key is wrong"
+    assert [path.name for path in (tmp_path / "toy" / "attempts").iterdir()] == ["1"]
+
+
+def test_alone_the_work_is_rank_0_of_1_in_a_ready_group_and_leaves_none(tmp_path, monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "")
+    heard = []
+    try:
+        alone(
+            a_run(tmp_path, 1),
+            lambda _, rank, attempt: heard.append((*rank, attempt, dist.get_world_size())),
+        )
+    finally:
+        torch.use_deterministic_algorithms(mode=False)
+    assert heard == [(0, 1, 1, 1)]
+    assert not dist.is_initialized()
