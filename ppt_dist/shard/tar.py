@@ -42,7 +42,7 @@ def write_tar(path: Path, records: Iterable[tuple[str, Mapping[str, bytes]]]) ->
     spans, offset = [], 0
     with path.open("wb") as file:
         writer = TarWriter(
-            file, user="", group="", mode=0o644, mtime=0.0, encoder=False, compress=False
+            file, user="", group="", mode=0o644, mtime=0, encoder=False, compress=False
         )
         for key, members in records:
             check_key(key)
