@@ -101,7 +101,7 @@ def pack(
             "mend them, or leave them out with --skip-broken"
         )
     parts = {s: [packed[job.name] for job in jobs[s]] for s in jobs}
-    manifest = _manifest(recipe, {s: _split(parts[s], found[s].absent) for s in parts})
+    manifest = _manifest(recipe, {s: _split(parts[s], found[s].absent, len(recipe.classes)) for s in parts})
     _publish(folder, staging, manifest, inputs)
     notes = tuple(note for name in sorted(packed) for note in packed[name].notes)
     return PackReport(folder, manifest, notes, broken, unchanged=False)
@@ -219,12 +219,13 @@ def _forget(folder: Path) -> None:
         folder.rmdir()
 
 
-def _split(parts: list[Packed], absent: tuple[str, ...]) -> Split:
+def _split(parts: list[Packed], absent: tuple[str, ...], classes: int) -> Split:
+    nothing = (0,) * classes
     return Split(
         shards=tuple(part.shard for part in parts),
         scenes=sum(part.shard.scenes for part in parts),
         points=sum(part.shard.points for part in parts),
-        points_by_class=tuple(map(sum, zip(*(p.points_by_class for p in parts), strict=True))),
+        points_by_class=tuple(map(sum, zip(nothing, *(p.points_by_class for p in parts), strict=True))),
         unlabelled=sum(part.unlabelled for part in parts),
         absent=absent,
         broken=tuple(sorted(name for part in parts for name in part.broken)),

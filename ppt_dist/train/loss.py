@@ -34,9 +34,7 @@ class CrossEntropy(NamedTuple):
         return self.weights[domain].to(label.device)[label[label != UNLABELLED]].double().sum()
 
 
-def class_weights(
-    points: tuple[int, ...], balance: float
-) -> Float[Tensor, " classes"]:
+def class_weights(points: tuple[int, ...], balance: float) -> Float[Tensor, " classes"]:
     """Weight of each class: frequency to the power of ``-balance``, 1 on average over the points.
 
     With ``balance`` 0 every class weighs 1, as published; a class without points weighs 1 too.

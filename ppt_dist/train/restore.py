@@ -2,11 +2,12 @@
 
 from torch import Tensor
 
-from ppt_dist.model.ppt import PPT, Parts, build_model
+from ppt_dist.model.ppt import PPT, build_model
 from ppt_dist.run import RunConfig
 from ppt_dist.section import BadInput
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.train.checkpoint import Checkpoint
+from ppt_dist.train.sources import parts_of
 
 _WORDS = "buffer/head.words."
 
@@ -17,8 +18,8 @@ def restore_model(run: RunConfig, checkpoint: Checkpoint) -> PPT:
     Raises:
         BadInput: the checkpoint lacks a tensor of the run's model; names it.
     """
-    model = run.model
-    parts = Parts(model.in_channels, model.prompt.length, model.backbone, model.adapter, model.head)
+
+    parts = parts_of(run)
     vectors = {domain: _tensor(checkpoint, _WORDS + domain) for domain in run.domains}
     ppt = build_model(parts, vectors, alone, run.seed)
     weights = {name for name, _ in ppt.named_parameters()}

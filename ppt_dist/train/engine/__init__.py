@@ -25,6 +25,4 @@ def build_engine(
         return PlainEngine(model, optimizer, criterion, clip=optim.clip, ranks=ranks)
     from ppt_dist.train.engine.zero import ZeroEngine  # noqa: PLC0415 - the plain engine needs no deepspeed
 
-    return ZeroEngine(
-        model, optimizer, criterion, clip=optim.clip, ranks=ranks, stage=engine.stage
-    )
+    return ZeroEngine(model, optimizer, criterion, clip=optim.clip, ranks=ranks, stage=engine.stage)

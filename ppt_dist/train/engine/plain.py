@@ -84,7 +84,6 @@ class PlainEngine:
                     self._optimizer.state[p]["step"].fill_(state.counts[group["name"]])
 
 
-
 def _make_moments(optimizer: Optimizer) -> None:
     """Make all states at once, so that a fresh engine looks like a loaded one."""
     for group in optimizer.param_groups:

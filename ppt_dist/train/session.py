@@ -1,0 +1,112 @@
+"""A training session on one rank: everything is opened, trained, evaluated, closed."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+
+from ppt_dist.journal.journal import Journal
+from ppt_dist.model.ppt import build_model
+from ppt_dist.run import RunConfig
+from ppt_dist.shard.manifest import Manifest, read_manifest
+from ppt_dist.stream.rank import Rank
+from ppt_dist.stream.stream import Fetching, open_stream
+from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore
+from ppt_dist.train.engine import Engine, build_engine
+from ppt_dist.train.evaluate import evaluate, write_evaluation
+from ppt_dist.train.loop import train
+from ppt_dist.train.ranks import Ranks
+from ppt_dist.train.report import Reporter
+from ppt_dist.train.saver import Saver
+from ppt_dist.train.scenes import open_scenes
+from ppt_dist.train.sources import criterion_of, parts_of, shape_of, sources_of, vectors_of
+
+EMPTY_LEDGER = hashlib.sha256(b"{}").hexdigest()
+"""Digest of a ledger without quarantined scenes, skipped lots or eras."""
+
+VALIDATION = "val"
+"""The split that is evaluated."""
+
+
+class _Session(NamedTuple):
+    run: RunConfig
+    ranks: Ranks
+    journal: Journal
+    manifests: Mapping[str, Manifest]
+    attempt: int
+
+    def fault(self, text: str) -> None:
+        self.journal.write("fault", text=text)
+
+
+def run_training(run: RunConfig, rank: Rank, attempt: int) -> None:
+    """Train to the end from the newest checkpoint, then evaluate every domain.
+
+    Args:
+        run: with absolute paths; its folder has been claimed.
+        rank: this process; the group has been initialised where there are several.
+        attempt: of the run, counted by whoever starts it.
+
+    Raises:
+        BadInput: the data, the vectors or the checkpoint do not fit the run.
+    """
+    torch.set_num_threads(run.engine.threads)
+    torch.use_deterministic_algorithms(True)
+    journal = Journal(run.folder, f"rank-{rank.index}", attempt)
+    manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
+    session = _Session(run, Ranks(rank), journal, manifests, attempt)
+    with journal.phase("start"):
+        engine, saver = _build_engine(session), _saver(session)
+        fetching = Fetching(run.engine.fetchers, run.engine.ahead, session.fault)
+        sources = sources_of(run, manifests)
+        stream = open_stream(sources, shape_of(run), run.seed, rank, fetching)
+    try:
+        with journal.phase("training"):
+            train(run, engine, stream, saver, Reporter(run, journal, speaks=rank.index == 0))
+    finally:
+        stream.close()
+    with journal.phase("evaluation"):
+        _evaluate(session, engine)
+    journal.write("finished", step=run.steps)
+    journal.close()
+
+
+def _build_engine(session: _Session) -> Engine:
+    run, manifests = session.run, session.manifests
+    vectors = vectors_of(run, manifests)
+    model = build_model(parts_of(run), vectors, session.ranks.sum, run.seed)
+    return build_engine(
+        model,
+        model.prompts,
+        criterion_of(run, manifests),
+        optim=run.optim,
+        engine=run.engine,
+        ranks=session.ranks,
+    )
+
+
+def _saver(session: _Session) -> Saver:
+    run = session.run
+    facts = CheckpointFacts(
+        order=run.order,
+        ledger=EMPTY_LEDGER,
+        what=run.what(),
+        manifests={name: m.digest() for name, m in session.manifests.items()},
+        attempt=session.attempt,
+    )
+    store = CheckpointStore(run.folder, run.checkpoint.keep, session.fault)
+    return Saver(store, facts, session.ranks, session.journal)
+
+
+def _evaluate(session: _Session, engine: Engine) -> None:
+    """Score the engine's weights, which are those of the last checkpoint."""
+    run, ranks = session.run, session.ranks
+    scenes = open_scenes(run, VALIDATION, run.model.channels)
+    results = evaluate(engine.forward, scenes, ranks.rank, ranks.sum, lambda _: None)
+    if ranks.rank.index == 0:
+        newest = CheckpointStore(run.folder, run.checkpoint.keep).newest()
+        if newest is not None:
+            write_evaluation(run, newest.name, newest.digest, results)
+    for domain, result in results.items():
+        session.journal.write("evaluated", domain=domain, **result.table())

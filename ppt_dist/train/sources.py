@@ -1,0 +1,66 @@
+"""What a run file means to the parts below it: domains to sources, configuration to models."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ppt_dist.model.ppt import Parts
+from ppt_dist.run import RunConfig
+from ppt_dist.shard.manifest import Manifest
+from ppt_dist.stream.plan import LotShape
+from ppt_dist.stream.stream import Source
+from ppt_dist.stream.voxelise import Voxelise
+from ppt_dist.text.vectors import look_up, read_vectors
+from ppt_dist.train.loss import CrossEntropy, class_weights
+
+TRAIN = "train"
+"""The split that is trained on."""
+
+
+def sources_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, Source]:
+    """The run's domains as the stream takes them."""
+    return {
+        name: Source(
+            use.shards,
+            use.weight,
+            Voxelise(
+                edge=use.grid or manifests[name].grid,
+                channels=run.model.channels,
+                color_range=run.model.color_range,
+                augment=run.augment,
+                crop=use.crop,
+            ),
+        )
+        for name, use in run.domains.items()
+    }
+
+
+def shape_of(run: RunConfig) -> LotShape:
+    """How the run cuts its lots."""
+    return LotShape(run.lots.scenes, run.lots.micro, run.lots.a_step)
+
+
+def parts_of(run: RunConfig) -> Parts:
+    """What the run's model is made of."""
+    model = run.model
+    return Parts(model.in_channels, model.prompt.length, model.backbone, model.adapter, model.head)
+
+
+def vectors_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, Tensor]:
+    """Word vectors of each domain, in label order; `BadInput` names words without one."""
+    words = read_vectors(run.model.head.vectors)
+    return {
+        name: torch.from_numpy(look_up(words, manifest.labels))
+        for name, manifest in manifests.items()
+    }
+
+
+def criterion_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> CrossEntropy:
+    """The loss, with class weights from the points of the train splits."""
+    return CrossEntropy(
+        {
+            name: class_weights(manifest.splits[TRAIN].points_by_class, run.loss.balance)
+            for name, manifest in manifests.items()
+        }
+    )
