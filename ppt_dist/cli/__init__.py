@@ -24,4 +24,4 @@ def main() -> None:
         sys.exit(2)
 
 
-from ppt_dist.cli import evaluate, text  # noqa: E402,F401 - they register their commands
+from ppt_dist.cli import evaluate, text, train  # noqa: E402,F401 - they register their commands

@@ -45,8 +45,8 @@ class Follower:
                 self._tell(path, event)
 
     def _files(self) -> list[Path]:
-        """One writer's file an attempt: the first rank's name sorts first."""
-        return sorted(self._folder.glob("rank*0-*.jsonl"))
+        """The first rank writes one for each attempt."""
+        return sorted(self._folder.glob("rank-0-*.jsonl"))
 
     def _new(self, path: Path) -> list[dict[str, Any]]:
         """Whole lines that were not read before."""

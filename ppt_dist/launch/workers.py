@@ -1,5 +1,6 @@
 """Training processes: a group that Ray Train starts and restarts, or this process alone."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch.distributed as dist
 from ray.train import FailureConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
+from ppt_dist.journal.durable import write_durably
 from ppt_dist.launch.attempt import next_attempt
 from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.follow import Follower
@@ -27,8 +29,6 @@ Work = Callable[[RunConfig, Rank, int], None]
 RAY_TRAIN = "ray-train"
 """Folder below a run's folder where Ray Train notes what it did; nothing is read from there."""
 
-_BAD_INPUT = "bad_input"
-
 
 def fit(run: RunConfig, spec: ClusterSpec, work: Work) -> None:
     """``work`` on ``run.engine.ranks`` processes of the cluster that ``RAY_ADDRESS`` names.
@@ -40,22 +40,25 @@ def fit(run: RunConfig, spec: ClusterSpec, work: Work) -> None:
         RunFailed: a rank failed more often than the spec allows.
     """
     os.environ.update(_train_env(spec.train))
-    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level="warning")
+    ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.WARNING)
+    launch = next_attempt(run.folder / RAY_TRAIN)
+    note = run.folder / RAY_TRAIN / f"bad-input-{launch}.txt"
     try:
         with Follower(run.folder, run.steps, run.log_every):
-            result = _trainer(run, spec, work).fit()
+            _trainer(run, spec, {"work": work, "note": str(note)}, f"{run.name}-{launch}").fit()
     except ray.train.TrainingFailedError as error:
-        raise _cause(error, run.folder) from None
+        if not note.exists():
+            raise _cause(error, run.folder) from None
     finally:
         ray.shutdown()
-    if result.metrics and result.metrics.get(_BAD_INPUT):
-        raise BadInput(result.metrics[_BAD_INPUT])
+    if note.exists():
+        raise BadInput(note.read_text("utf-8"))
 
 
 def alone(run: RunConfig, work: Work) -> None:
     """``work`` in this process, as the one rank of a group that DeepSpeed finds ready."""
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0")
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
     try:
         _prepare(run)
         work(run, Rank(0, 1), next_attempt(run.folder))
@@ -63,18 +66,17 @@ def alone(run: RunConfig, work: Work) -> None:
         dist.destroy_process_group()
 
 
-def _trainer(run: RunConfig, spec: ClusterSpec, work: Work) -> TorchTrainer:
+def _trainer(run: RunConfig, spec: ClusterSpec, config: dict[str, Any], name: str) -> TorchTrainer:
     gpu = spec.gpus > 0
-    attempt = next_attempt(run.folder / RAY_TRAIN)
     return TorchTrainer(
         _on_worker,
-        train_loop_config={"run": run.model_dump_json(), "work": work},
+        train_loop_config=config | {"run": run.model_dump_json()},
         scaling_config=ScalingConfig(num_workers=run.engine.ranks, use_gpu=gpu),
         torch_config=TorchConfig(
             backend=None if gpu else "gloo", timeout_s=spec.train.collective_seconds
         ),
         run_config=ray.train.RunConfig(
-            name=f"{run.name}-{attempt}",
+            name=name,
             storage_path=str(run.folder / RAY_TRAIN),
             failure_config=FailureConfig(max_failures=spec.train.max_failures),
         ),
@@ -82,18 +84,23 @@ def _trainer(run: RunConfig, spec: ClusterSpec, work: Work) -> TorchTrainer:
 
 
 def _on_worker(config: dict[str, Any]) -> None:
-    """What Ray Train calls in each worker; the process group is ready."""
-    run = RunConfig.model_validate_json(config["run"])
+    """What Ray Train calls in each worker; the process group is ready.
+
+    Bad input is noted for the driver and not tried again: the next attempt finds the note and ends.
+    """
+    run, note = RunConfig.model_validate_json(config["run"]), Path(config["note"])
     context = ray.train.get_context()
     rank = Rank(context.get_world_rank(), context.get_world_size())
+    if Ranks(rank).agree(note.exists()):
+        return
     _prepare(run)
     attempt = Ranks(rank).agree(next_attempt(run.folder) if rank.index == 0 else 0)
     try:
         config["work"](run, rank, attempt)
-    except BadInput as error:  # another attempt would find it again
-        ray.train.report({_BAD_INPUT: str(error)})
-    else:
-        ray.train.report({_BAD_INPUT: ""})
+    except BadInput as error:
+        write_durably(note, str(error).encode())
+        raise
+    ray.train.report({"attempt": attempt})
 
 
 def _prepare(run: RunConfig) -> None:

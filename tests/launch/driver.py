@@ -62,7 +62,7 @@ def main() -> None:
             globals()[work],
         )
     except (RunFailed, BadInput) as error:
-        print(f"{type(error).__name__}|{error}")
+        sys.stdout.write(f"{type(error).__name__}|{error}\n")
 
 
 if __name__ == "__main__":

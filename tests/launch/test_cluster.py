@@ -44,7 +44,9 @@ def test_a_cluster_ends_with_its_block_and_leaves_its_logs_alone_behind(tmp_path
 
 @pytest.mark.ray
 def test_a_head_that_cannot_start_is_reported_with_the_end_of_its_log(tmp_path):
-    spec = find_spec("local").model_copy(update={"node_address": "256.0.0.1"})
-    with pytest.raises(RunFailed, match=r"(?s)Ray ended with code .*ray-head\.log"):
+    spec = find_spec("local").model_copy(update={"node_address": "256.0.0.1", "start_seconds": 8})
+    with pytest.raises(
+        RunFailed, match=r"(?s)Ray is too slow to answer.*256\.0\.0\.1.*ray-head\.log"
+    ):
         LocalCluster(spec, tmp_path).__enter__()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ray-head.log", "ray-logs"]

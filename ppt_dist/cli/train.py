@@ -1,0 +1,89 @@
+"""``ppt-dist train`` and ``ppt-dist demo``: runs from their file to their result."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ppt_dist.cli import app
+
+RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run.")]
+
+
+@app.command()
+def train(
+    run_file: RunFile,
+    local: Annotated[
+        bool, typer.Option("--local", help="One process, one rank, without Ray.")
+    ] = False,
+    ranks: Annotated[int | None, typer.Option(min=1, help="In place of engine.ranks.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="In place of engine.stage: plain, 0, 1, 2 or 3.")
+    ] = None,
+    cluster: Annotated[
+        str, typer.Option(help="A name in cluster/, or a file: limits, and the private cluster.")
+    ] = "local",
+) -> None:
+    """Train a run, or continue it: from its newest checkpoint to its last step.
+
+    ppt-dist train configs/demo.toml --local
+
+    ppt-dist train configs/demo.toml --ranks 2 --stage 1
+
+    ray job submit --address http://127.0.0.1:8265 -- ppt-dist train /abs/demo.toml
+
+    With RAY_ADDRESS, as in a job, it trains there; else it starts a private cluster that ends
+    with it.
+    """
+    from ppt_dist.launch.spec import find_spec
+
+    with _ended_well():
+        from ppt_dist.launch.start import Override, start
+
+        how = Override(1 if local else ranks, stage)
+        code = start(run_file, how, find_spec(cluster), local=local)
+    raise typer.Exit(code)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Everything is written in here.")] = Path("demo"),
+    scenes: Annotated[int, typer.Option(min=2, help="Raw scenes of each domain.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Of the raw scenes.")] = 0,
+    run_file: Annotated[
+        Path | None, typer.Option("--run", help="In place of the demo's own run file.")
+    ] = None,
+) -> None:
+    """From nothing to one jointly trained model: raw scenes, shards, Ray, training, evaluation.
+
+    ppt-dist demo
+
+    ppt-dist demo --out /tmp/demo --scenes 12 --seed 7
+
+    Run again, it continues, or says that all is done.
+    """
+    with _ended_well():
+        from ppt_dist.launch.demo import run_demo
+
+        run_demo(out, scenes, seed, run_file)
+
+
+@contextmanager
+def _ended_well() -> Iterator[None]:
+    """Exit code 3 with the cause where a run failed, 130 where it was interrupted."""
+    from ppt_dist.launch.failure import RunFailed
+
+    sys.stdout.flush()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        yield
+    except RunFailed as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(3) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command continues", err=True)
+        raise typer.Exit(130) from None

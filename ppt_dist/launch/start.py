@@ -1,0 +1,67 @@
+"""How a run is started: in this process, on the cluster that is there, or on a private one."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from ppt_dist.launch.cluster import LocalCluster
+from ppt_dist.launch.job import Target, run_job
+from ppt_dist.launch.spec import ClusterSpec
+from ppt_dist.run import ROOT_VARIABLE, EngineConfig, RunConfig, load_run
+from ppt_dist.section import parse
+from ppt_dist.train.folder import claim
+
+CLUSTER = "cluster"
+"""Folder below a run's folder with the logs of its private cluster."""
+
+
+class Override(NamedTuple):
+    """Keys of the run file that the command line may change: they say how, not what."""
+
+    ranks: int | None = None
+    stage: str | None = None
+
+    def words(self) -> list[str]:
+        """As options of the command line."""
+        given = {f"--{name}": str(value) for name, value in self._asdict().items() if value}
+        return [word for pair in given.items() for word in pair]
+
+    def apply(self, run: RunConfig) -> RunConfig:
+        """The run with its engine changed; `BadInput` where the stage is unknown."""
+        engine = run.engine.model_dump()
+        engine |= {"ranks": self.ranks} if self.ranks else {}
+        if self.stage:
+            engine["stage"] = int(self.stage) if self.stage.isdigit() else self.stage
+        changed = parse(EngineConfig, engine, "command line: --ranks, --stage")
+        return run.model_copy(update={"engine": changed})
+
+
+def start(run_file: Path, how: Override, spec: ClusterSpec, *, local: bool) -> int:
+    """Train, and return the exit code; the folder is claimed before anything is started."""
+    run = how.apply(load_run(run_file))
+    claim(run)
+    if not local and "RAY_ADDRESS" not in os.environ:
+        return on_private_cluster(run_file, run, how, spec)
+    from ppt_dist.launch.workers import alone, fit  # they need seconds to import
+    from ppt_dist.train.session import run_training
+
+    if local:
+        alone(run, run_training)
+    else:
+        fit(run, spec, run_training)
+    return 0
+
+
+def on_private_cluster(run_file: Path, run: RunConfig, how: Override, spec: ClusterSpec) -> int:
+    """Submit ``ppt-dist train`` as a job to a cluster that ends with it; returns its exit code."""
+    with LocalCluster(spec, run.folder / CLUSTER) as cluster:
+        root = os.environ.get(ROOT_VARIABLE)
+        env = {ROOT_VARIABLE: root} if root else {}
+        command = ["ppt-dist", "train", str(run_file.resolve()), *how.words()]
+        return run_job(Target(cluster.api, cluster.token_file), command, env, _say)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

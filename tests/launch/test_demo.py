@@ -1,0 +1,34 @@
+"""The demo's own run file, and the figure of its table."""
+
+import pytest
+
+from ppt_dist.launch.demo import CONFIGS, things, write_run_file
+from ppt_dist.launch.start import Override
+from ppt_dist.run import load_run
+from ppt_dist.section import BadInput
+
+
+def test_the_demos_run_file_keeps_all_data_and_results_inside_its_folder(tmp_path):
+    run = load_run(write_run_file(CONFIGS / "demo.toml", tmp_path))
+    assert {name: use.shards for name, use in run.domains.items()} == {
+        "scannet": tmp_path / "shards/scannet",
+        "s3dis": tmp_path / "shards/s3dis",
+    }
+    assert run.folder == tmp_path / "runs/demo"
+    assert run.model.head.vectors.is_file()
+    assert (run.engine.ranks, run.engine.stage) == (2, 1)
+    assert (run.optim.rates.prompt, run.optim.rates.modulation) == (0.1, 0.1)
+
+
+def test_things_are_the_present_classes_other_than_floor_wall_and_ceiling():
+    iou = {"floor": 1.0, "wall": 1.0, "chair": 0.5, "table": 0.1, "sofa": 0.0}
+    assert things({"iou": iou, "present": ["floor", "wall", "chair", "table"]}) == 0.3
+
+
+def test_overrides_change_the_engine_alone_and_an_unknown_stage_is_refused():
+    run = load_run(CONFIGS / "demo.toml")
+    changed = Override(ranks=1, stage="plain").apply(run)
+    assert (changed.engine.ranks, changed.engine.stage) == (1, "plain")
+    assert changed.what() == run.what()
+    with pytest.raises(BadInput, match=r"engine|stage"):
+        Override(stage="4").apply(run)
