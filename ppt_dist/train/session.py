@@ -107,6 +107,6 @@ def _evaluate(session: _Session, engine: Engine) -> None:
     if ranks.rank.index == 0:
         newest = CheckpointStore(run.folder, run.checkpoint.keep).newest()
         if newest is not None:
-            write_evaluation(run, newest.name, newest.digest, results)
+            write_evaluation(run.folder, newest.name, newest.digest, results)
     for domain, result in results.items():
         session.journal.write("evaluated", domain=domain, **result.table())
