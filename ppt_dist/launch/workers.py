@@ -91,7 +91,7 @@ def _on_worker(config: dict[str, Any]) -> None:
     run, note = RunConfig.model_validate_json(config["run"]), Path(config["note"])
     context = ray.train.get_context()
     rank = Rank(context.get_world_rank(), context.get_world_size())
-    if Ranks(rank).agree(note.exists()):
+    if Ranks(rank).agree(int(note.exists())):
         return
     _prepare(run)
     attempt = Ranks(rank).agree(next_attempt(run.folder) if rank.index == 0 else 0)
