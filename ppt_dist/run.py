@@ -1,4 +1,4 @@
-"""`RunConfig`: the whole typed tree of a run file, and which of its keys may change at a restart."""
+"""`RunConfig`: the whole typed tree of a run file; which of its keys may change at a restart."""
 
 import os
 from pathlib import Path

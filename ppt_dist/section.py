@@ -1,4 +1,4 @@
-"""`Section`: a frozen table of a TOML file; an unknown key is an error that names the nearest known one."""
+"""`Section`: a frozen table of a TOML file; an unknown key is an error naming the nearest one."""
 
 import difflib
 import json
@@ -9,9 +9,8 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-
 HOW = "how"
-"""Metadata of a field that may change when a run is restarted; every other field says *what* is trained."""
+"""Metadata of a field that may change at a restart; any other says *what* is trained."""
 
 
 class BadInput(ValueError):

@@ -11,7 +11,7 @@ SHARED = "PPT_DIST_SHARED"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder that holds ``real/``, ``parity/`` and ``clip_text/``; the test skips without it."""
+    """The folder with ``real/``, ``parity/`` and ``clip_text/``; the test skips without it."""
     folder = Path(os.environ.get(SHARED, "absent"))
     if not (folder / "real").is_dir():
         pytest.skip(f"{SHARED} names no folder with real/, parity/ and clip_text/")
@@ -19,7 +19,7 @@ def shared() -> Path:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+def pytest_runtest_makereport(item: pytest.Item):
     """Under CI a skip that `EXPECTED_SKIPS` does not list is a failure."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):

@@ -23,10 +23,7 @@ def run_ranks(function: Callable[..., Any], of: int, *args: Any) -> list[Any]:
     """
     with TemporaryDirectory() as folder:
         mp.spawn(_one_rank, (function, of, Path(folder), args), nprocs=of)
-        return [
-            torch.load(Path(folder) / f"{i}.pt", weights_only=True)
-            for i in range(of)
-        ]
+        return [torch.load(Path(folder) / f"{i}.pt", weights_only=True) for i in range(of)]
 
 
 def _one_rank(

@@ -1,4 +1,7 @@
-"""The command line: ``ppt-dist``. Exit codes: 0 done, 1 a check failed, 2 bad input, 3 the run failed, 130 interrupted."""
+"""The command line: ``ppt-dist``.
+
+Exit codes: 0 done, 1 a check failed, 2 bad input, 3 the run failed, 130 interrupted.
+"""
 
 import sys
 
@@ -24,4 +27,4 @@ def main() -> None:
         sys.exit(2)
 
 
-from ppt_dist.cli import evaluate, text, train  # noqa: E402,F401 - they register their commands
+from ppt_dist.cli import evaluate, raw, text, train  # noqa: E402,F401 - they register their commands

@@ -1,4 +1,4 @@
-"""`Bank`: one ordinary parameter per domain, read so that every row gets a gradient, zeros for the idle ones."""
+"""`Bank`: one ordinary parameter per domain, read so that every row gets a gradient."""
 
 from collections.abc import Mapping
 from typing import Any

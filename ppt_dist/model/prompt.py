@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Prompt(NamedTuple):
-    """The learned vector of the batch's domain (PPT section 4.1), drawn from N(0, 1) at the start."""
+    """The learned vector of the batch's domain (PPT, arXiv 2308.09718), drawn from N(0, 1)."""
 
     domain: str
     vector: Float[Tensor, " length"]

@@ -1,4 +1,4 @@
-"""Furniture: each shape a function that builds an object at the origin, its back along y = 0, facing +y."""
+"""Furniture: each shape a function that builds an object at the origin, its back along y = 0."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -8,8 +8,8 @@ import numpy as np
 from ppt_dist.synth.palette import color_of
 from ppt_dist.synth.surface import Brush, Surface
 
-Build = Callable[[Brush, float, float, float, np.random.Generator], Iterator[Surface]]
-"""Brush, width, depth, height, generator."""
+Build = Callable[[Brush, float, float, float], Iterator[Surface]]
+"""From brush, width, depth and height."""
 
 
 class Furniture(NamedTuple):
@@ -30,58 +30,58 @@ def _legs(brush: Brush, w: float, d: float, top: float, inset: float = 0.04) -> 
             yield from brush.box((x, y, 0), (x + 0.05, y + 0.05, top))
 
 
-def _table(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:
+def _table(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     yield from brush.box((0, 0, h - 0.05), (w, d, h))
-    if rng.random() < 0.3:
+    if brush.rng.random() < 0.3:
         yield from brush.tube(w / 2, d / 2, 0, h - 0.05, 0.08)
     else:
         yield from _legs(brush, w, d, h - 0.05)
 
 
-def _desk(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:
+def _desk(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     yield from brush.box((0, 0, h - 0.04), (w, d, h))
     yield from brush.box((0.02, 0.02, 0), (0.42, d - 0.05, h - 0.04))
     yield from brush.box((w - 0.06, 0.02, 0), (w - 0.02, d - 0.05, h - 0.04))
     yield from brush.box((0.42, 0.0, h - 0.4), (w - 0.06, 0.03, h - 0.04))
-    screen = brush.tinted(np.full(3, 0.1 + 0.1 * rng.random()))
-    x = w * rng.uniform(0.5, 0.6)
+    screen = brush.tinted(np.full(3, 0.1 + 0.1 * brush.rng.random()))
+    x = w * brush.rng.uniform(0.5, 0.6)
     yield from screen.box((x, 0.12, h + 0.05), (x + 0.45, 0.16, h + 0.38))
 
 
-def _chair(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:
+def _chair(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     seat = 0.45
     yield from brush.box((0, 0, seat - 0.05), (w, d, seat))
     yield from brush.box((0, 0, seat), (w, 0.05, h))
-    if rng.random() < 0.4:
+    if brush.rng.random() < 0.4:
         yield from brush.tube(w / 2, d / 2, 0.08, seat - 0.05, 0.04)
         yield from brush.box((0.05, d / 2 - 0.04, 0.03), (w - 0.05, d / 2 + 0.04, 0.08))
     else:
         yield from _legs(brush, w, d, seat - 0.05, 0.01)
 
 
-def _sofa(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:
-    seat = rng.uniform(0.38, 0.45)
+def _sofa(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
+    seat = brush.rng.uniform(0.38, 0.45)
     yield from brush.box((0, 0, 0.05), (w, d, seat))
     yield from brush.box((0, 0, seat), (w, 0.22, h))
     for x in (0.0, w - 0.18):
         yield from brush.box((x, 0.22, seat), (x + 0.18, d, seat + 0.2))
 
 
-def _bed(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:
+def _bed(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     yield from brush.box((0, 0.06, 0.1), (w, d, h))
-    board = brush.tinted(color_of("table", rng))
-    yield from board.box((0, 0, 0), (w, 0.06, h + rng.uniform(0.3, 0.5)))
+    board = brush.tinted(color_of("table", brush.rng))
+    yield from board.box((0, 0, 0), (w, 0.06, h + brush.rng.uniform(0.3, 0.5)))
     for x in (0.08, w / 2 + 0.05):
         yield from brush.box((x, 0.1, h), (x + w / 2 - 0.15, 0.5, h + 0.12))
 
 
-def _cabinet(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:  # noqa: ARG001
+def _cabinet(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     yield from brush.box((0, 0, 0), (w, d, h))
     yield from brush.box((w / 2 - 0.05, d, h * 0.45), (w / 2 - 0.02, d + 0.03, h * 0.6))
     yield from brush.box((w / 2 + 0.02, d, h * 0.45), (w / 2 + 0.05, d + 0.03, h * 0.6))
 
 
-def _bookshelf(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:
+def _bookshelf(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     for x in (0.0, w - 0.03):
         yield from brush.box((x, 0, 0), (x + 0.03, d, h))
     yield from brush.box((0, 0, 0), (w, 0.02, h))
@@ -89,30 +89,32 @@ def _bookshelf(brush: Brush, w: float, d: float, h: float, rng: np.random.Genera
     for z in levels:
         yield from brush.box((0.03, 0, z), (w - 0.03, d, z + 0.03))
     for z in levels[:-1]:
-        end = 0.05 + (w - 0.1) * rng.uniform(0.3, 1.0)
-        books = brush.tinted(color_of("picture", rng))
-        yield from books.box((0.05, 0.03, z + 0.03), (end, d - 0.06, z + 0.03 + rng.uniform(0.16, 0.28)))
+        end = 0.05 + (w - 0.1) * brush.rng.uniform(0.3, 1.0)
+        books = brush.tinted(color_of("picture", brush.rng))
+        yield from books.box(
+            (0.05, 0.03, z + 0.03), (end, d - 0.06, z + 0.03 + brush.rng.uniform(0.16, 0.28))
+        )
 
 
-def _drawers(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:  # noqa: ARG001
+def _drawers(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     yield from brush.box((0, 0, 0.1), (w, d, h))
     yield from _legs(brush, w, d, 0.1)
 
 
-def _lamp(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:  # noqa: ARG001
+def _lamp(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     yield from brush.tube(w / 2, d / 2, 0, 0.04, 0.14)
     yield from brush.tube(w / 2, d / 2, 0.04, h - 0.3, 0.02)
     yield from brush.tube(w / 2, d / 2, h - 0.3, h, 0.17)
 
 
-def _bin(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:
-    if rng.random() < 0.5:
+def _bin(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
+    if brush.rng.random() < 0.5:
         yield from brush.tube(w / 2, d / 2, 0, h, w / 2)
     else:
         yield from brush.box((0, 0, 0), (w, d, h))
 
 
-def _closed(brush: Brush, w: float, d: float, h: float, rng: np.random.Generator) -> Iterator[Surface]:  # noqa: ARG001
+def _closed(brush: Brush, w: float, d: float, h: float) -> Iterator[Surface]:
     yield from brush.box((0, 0, 0), (w, d, h))
 
 

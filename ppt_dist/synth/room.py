@@ -1,4 +1,4 @@
-"""A procedural room: floor, ceiling, walls and what hangs on them, and furniture that does not overlap."""
+"""A procedural room: the building, what hangs on its walls, and furniture that stands free."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -72,7 +72,7 @@ class _Builder:
     def brush(self, shape: str) -> Brush:
         """For the next object."""
         self._pieces += 1
-        return Brush(shape, self._pieces - 1, color_of(shape, self.rng))
+        return Brush(shape, self._pieces - 1, color_of(shape, self.rng), self.rng)
 
     def structure(self, counts: Mapping[str, float]) -> None:
         """Floor, ceiling, walls; then openings and what hangs, each in a free stretch of a wall."""
@@ -104,7 +104,7 @@ class _Builder:
             if self._is_free(place):
                 self._taken.append(place)
                 brush = self.brush(shape)
-                self._turn(piece.build(brush, *size, self.rng), place.angle, place.corner)
+                self._turn(piece.build(brush, *size), place.angle, place.corner)
                 return
 
     def _draw(self, w: float, d: float, *, at_wall: bool) -> _Place:
@@ -115,10 +115,15 @@ class _Builder:
             corner = (side.corner[0] + along * c - away * s, side.corner[1] + along * s + away * c)
             angle = side.angle
         else:
-            corner = (self.rng.uniform(0.5, self.width - 0.5), self.rng.uniform(0.5, self.depth - 0.5))
+            corner = (
+                self.rng.uniform(0.5, self.width - 0.5),
+                self.rng.uniform(0.5, self.depth - 0.5),
+            )
             angle = side.angle + self.rng.normal(0, 0.15)
         c, s = np.cos(angle), np.sin(angle)
-        ends = [(corner[0] + a * c - b * s, corner[1] + a * s + b * c) for a in (0, w) for b in (0, d)]
+        ends = [
+            (corner[0] + a * c - b * s, corner[1] + a * s + b * c) for a in (0, w) for b in (0, d)
+        ]
         xs, ys = zip(*ends, strict=True)
         return _Place((min(xs), min(ys)), (max(xs), max(ys)), angle, corner)
 

@@ -11,7 +11,11 @@ from ppt_dist.synth.scan import Patch, placed
 
 
 def write_room(
-    root: Path, scene_id: str, patches: list[Patch], labels: Mapping[str, str], rng: np.random.Generator
+    root: Path,
+    scene_id: str,
+    patches: list[Patch],
+    labels: Mapping[str, str],
+    rng: np.random.Generator,
 ) -> None:
     """Write the files of one room; its angle goes to `write_angles`."""
     turn = rotation("z", np.deg2rad(angle_of(rng)))
@@ -54,4 +58,6 @@ def _lines(patch: Patch, turn: np.ndarray, shift: np.ndarray) -> bytes:
     """``x y z r g b`` with millimetres, one line for each seen point."""
     coord = placed(patch.points[patch.seen], turn, shift)
     rows = zip(coord.tolist(), patch.color[patch.seen].tolist(), strict=True)
-    return "".join(f"{x:.3f} {y:.3f} {z:.3f} {r} {g} {b}\n" for (x, y, z), (r, g, b) in rows).encode()
+    return "".join(
+        f"{x:.3f} {y:.3f} {z:.3f} {r} {g} {b}\n" for (x, y, z), (r, g, b) in rows
+    ).encode()

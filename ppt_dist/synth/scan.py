@@ -33,11 +33,13 @@ def scan(room: Room, gap: Gap, rng: np.random.Generator) -> list[Patch]:
     cloud = np.concatenate([lattice.reshape(-1, 3) for lattice in lattices])
     seen = np.zeros(len(cloud), bool)
     for _ in range(gap.cameras):
-        eye = np.array([
-            rng.uniform(0.25, 0.75) * room.width,
-            rng.uniform(0.25, 0.75) * room.depth,
-            rng.uniform(1.3, 1.7),
-        ])
+        eye = np.array(
+            [
+                rng.uniform(0.25, 0.75) * room.width,
+                rng.uniform(0.25, 0.75) * room.depth,
+                rng.uniform(1.3, 1.7),
+            ]
+        )
         seen |= visible(cloud, eye)
     seen &= (cloud[:, 2] < HIGH) | (rng.random(len(cloud)) < gap.ceiling_share)
     ends = np.cumsum([lattice.shape[0] * lattice.shape[1] for lattice in lattices])

@@ -28,7 +28,11 @@ class Mesh(NamedTuple):
 
 
 def write_scan(
-    root: Path, scene_id: str, patches: list[Patch], labels: Mapping[str, str], rng: np.random.Generator
+    root: Path,
+    scene_id: str,
+    patches: list[Patch],
+    labels: Mapping[str, str],
+    rng: np.random.Generator,
 ) -> None:
     """Write the files of one scan below ``root/scans``."""
     angle = rng.uniform(0, 2 * np.pi)
@@ -67,7 +71,9 @@ def to_mesh(patches: list[Patch], turn: np.ndarray, shift: np.ndarray) -> Mesh:
     faces, coords, colors, owners, base = [], [], [], [], 0
     for i, patch in enumerate(patches):
         number = base + np.arange(patch.seen.size).reshape(patch.seen.shape)
-        whole = patch.seen[:-1, :-1] & patch.seen[1:, :-1] & patch.seen[:-1, 1:] & patch.seen[1:, 1:]
+        whole = (
+            patch.seen[:-1, :-1] & patch.seen[1:, :-1] & patch.seen[:-1, 1:] & patch.seen[1:, 1:]
+        )
         a, b = number[:-1, :-1][whole], number[1:, :-1][whole]
         c, d = number[1:, 1:][whole], number[:-1, 1:][whole]
         faces += [np.stack([a, b, c], 1), np.stack([a, c, d], 1)]
@@ -92,7 +98,9 @@ def _nyu40(patches: list[Patch], labels: Mapping[str, str]) -> np.ndarray:
     return np.array([table.of_name[labels[p.surface.shape]] for p in patches], np.uint16)
 
 
-def _objects(patches: list[Patch], mesh: Mesh, labels: Mapping[str, str]) -> list[dict[str, object]]:
+def _objects(
+    patches: list[Patch], mesh: Mesh, labels: Mapping[str, str]
+) -> list[dict[str, object]]:
     present = {int(i) for i in np.unique(mesh.patch)}
     pieces: dict[int, list[int]] = {}
     for i in sorted(present):

@@ -1,7 +1,7 @@
-"""Surfaces that rooms are made of: rectangles and tubes, in metres, each of one object and shape."""
+"""Surfaces that rooms are made of: rectangles and tubes, in metres, each part of an object."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -14,7 +14,7 @@ class Surface:
     """A rectangle, or the side of an upright tube where ``radius`` is positive."""
 
     shape: str
-    """Name of what it is part of, such as ``chair``; a domain's ``synth.toml`` maps it to a label."""
+    """Name of what it is part of, such as ``chair``; ``synth.toml`` maps it to a label."""
     piece: int
     """Number of the object in its room."""
     color: Vector
@@ -29,7 +29,7 @@ class Surface:
     """Metres; 0 for a rectangle."""
 
     def lattice(self, spacing: float) -> Float64[np.ndarray, "rows columns 3"]:
-        """Points at most ``spacing`` metres apart; neighbours in it are neighbours on the surface."""
+        """Points at most ``spacing`` metres apart; neighbours in it are so on the surface."""
         length = 2 * np.pi * self.radius if self.radius else np.linalg.norm(self.along)
         rows = max(2, int(np.ceil(length / spacing)) + 1)
         columns = max(2, int(np.ceil(np.linalg.norm(self.across) / spacing)) + 1)
@@ -60,16 +60,20 @@ class Brush:
     shape: str
     piece: int
     color: Vector
+    rng: np.random.Generator
+    """For what varies within a shape."""
 
     def tinted(self, color: Vector) -> "Brush":
         """The same object in another colour."""
-        return Brush(self.shape, self.piece, color)
+        return replace(self, color=color)
 
     def rectangle(self, origin: Vector, along: Vector, across: Vector) -> Surface:
         """One that faces along the cross product of its edges."""
         return Surface(self.shape, self.piece, self.color, origin, along, across)
 
-    def box(self, low: tuple[float, float, float], high: tuple[float, float, float]) -> Iterator[Surface]:
+    def box(
+        self, low: tuple[float, float, float], high: tuple[float, float, float]
+    ) -> Iterator[Surface]:
         """The outward faces of a box, without the one that stands on the floor."""
         a, d = np.array(low, float), np.array(high, float) - np.array(low, float)
         x, y, z = np.diag(d)

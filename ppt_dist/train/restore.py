@@ -18,7 +18,6 @@ def restore_model(run: RunConfig, checkpoint: Checkpoint) -> PPT:
     Raises:
         BadInput: the checkpoint lacks a tensor of the run's model; names it.
     """
-
     parts = parts_of(run)
     vectors = {domain: _tensor(checkpoint, _WORDS + domain) for domain in run.domains}
     ppt = build_model(parts, vectors, alone, run.seed)

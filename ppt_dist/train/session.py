@@ -52,7 +52,7 @@ def run_training(run: RunConfig, rank: Rank, attempt: int) -> None:
         BadInput: the data, the vectors or the checkpoint do not fit the run.
     """
     torch.set_num_threads(run.engine.threads)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(mode=True)
     journal = Journal(run.folder, f"rank-{rank.index}", attempt)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
     session = _Session(run, Ranks(rank), journal, manifests, attempt)

@@ -1,4 +1,4 @@
-"""`EngineState`: everything that training continues from, by name, without a trace of ranks or stage."""
+"""`EngineState`: all that training continues from, by name, without a trace of ranks or stage."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""One case of the laws: a small net with every kind of bank, its data, and the run of an engine over it."""
+"""One case of the laws: a small net with every kind of bank, its data, and an engine's run."""
 
 from typing import Literal, NamedTuple
 
@@ -20,7 +20,7 @@ from ppt_dist.train.state import EngineState
 CLASSES = {"alpha": 3, "beta": 5, "gamma": 4}
 STEPS = 10
 TURNS = ("alpha", "beta", "alpha", "alpha", "gamma", "beta", "gamma", "alpha", "beta", "gamma")
-"""Domain of each step's first lot; the second lot of a step is of the next turn. Gamma is new in step 4."""
+"""Domain of each step's first lot; a second lot is of the next turn. Gamma is new in step 4."""
 
 
 class Case(NamedTuple):
@@ -77,7 +77,7 @@ def domains_of(step: int, case: Case) -> tuple[str, ...]:
 
 
 def scene(step: int, turn: int, index: int, domain: str) -> tuple[Tensor, Tensor]:
-    """Features and labels of a scene: uneven sizes, an own offset for each domain, some unlabelled."""
+    """Features and labels: uneven sizes, an own offset for each domain, some unlabelled."""
     rng = torch.Generator().manual_seed(1000 * step + 100 * turn + index)
     points = 5 + 17 * index + 3 * step
     feat = torch.randn(points, 6, generator=rng) * (1 + index) + 2 * len(domain)
@@ -94,7 +94,9 @@ def batch_of(domain: str, scenes: list[tuple[Tensor, Tensor]]) -> SceneBatch:
     feat = torch.cat([f for f, _ in scenes] + [torch.zeros(0, 6)])
     label = torch.cat([y for _, y in scenes] + [torch.zeros(0, dtype=torch.int64)])
     grid = torch.zeros(len(label), 3, dtype=torch.int32)
-    return SceneBatch(domain, tuple(map(str, range(len(scenes)))), grid, feat, label, sizes.cumsum(0))
+    return SceneBatch(
+        domain, tuple(map(str, range(len(scenes)))), grid, feat, label, sizes.cumsum(0)
+    )
 
 
 def lot_of(step: int, turn: int, case: Case, ranks: Ranks) -> LotBatch:

@@ -1,4 +1,4 @@
-"""The oracle of the laws: one process, separate parameters by domain, torch's own norm and optimisers."""
+"""The oracle of the laws: one process, separate parameters, torch's own norm and optimisers."""
 
 from typing import NamedTuple
 

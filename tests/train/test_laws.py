@@ -1,4 +1,4 @@
-"""The laws of the banks (docs/design/spine.md) at every stage on 1, 2 and 3 ranks, against a one-process oracle."""
+"""The laws of the banks at every stage on 1, 2 and 3 ranks, against a one-process oracle."""
 
 from functools import cache
 from itertools import product
@@ -96,9 +96,10 @@ def test_running_statistics_equal_torchs_batch_norm_by_domain(of):
         stored = {n.removeprefix("buffer/"): t for n, t in traces(of)[case].tensors.items()}
         right = oracle(case, torch.float64).running
         bound = 1e-5 if case.optimizer == "sgd" else 1e-4
-        assert max(
-            float(((stored[n] - right[n]) / (1 + right[n].abs())).abs().max()) for n in right
-        ) < bound, case
+        assert (
+            max(float(((stored[n] - right[n]) / (1 + right[n].abs())).abs().max()) for n in right)
+            < bound
+        ), case
 
 
 def test_any_number_of_ranks_gives_the_same_losses_and_gradients():
@@ -117,9 +118,17 @@ def test_clipping_bites_over_shared_and_domain_gradients_together():
 
 
 def test_a_state_of_any_stage_and_ranks_continues_at_any_other():
-    writers = [(of, Case(stage, optimizer=kind)) for of, stage, kind in (
-        (1, 0, "adamw"), (2, 1, "adamw"), (2, 3, "adamw"), (3, 2, "adamw"), (3, 3, "sgd"), (1, 1, "sgd"),
-    )]
+    writers = [
+        (of, Case(stage, optimizer=kind))
+        for of, stage, kind in (
+            (1, 0, "adamw"),
+            (2, 1, "adamw"),
+            (2, 3, "adamw"),
+            (3, 2, "adamw"),
+            (3, 3, "sgd"),
+            (1, 1, "sgd"),
+        )
+    ]
     stop = 4  # gamma has never been trained then
     states = []
     for of in WORLDS:

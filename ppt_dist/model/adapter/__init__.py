@@ -1,4 +1,7 @@
-"""Adapters: how a prompt reaches the backbone. A new one is a file here and a name in `AdapterConfig`."""
+"""Adapters: how a prompt reaches the backbone.
+
+A new one is a file here and a name in `AdapterConfig`.
+"""
 
 from ppt_dist.model.adapter.pdnorm import PDNormConfig
 

@@ -27,7 +27,8 @@ EVERY_DOMAIN = "every_domain"
 class PDNormConfig(Section):
     """Flags of PDNorm; the defaults are the paper's.
 
-    Released indoor weights have ``affine`` on and ``zero_init`` off, outdoor ones ``adaptive`` off too.
+    Released indoor weights have ``affine`` on and ``zero_init`` off, outdoor ones also
+    ``adaptive`` off.
     """
 
     kind: Literal["pdnorm"] = "pdnorm"
@@ -99,7 +100,7 @@ class PDNorm(nn.Module):
     def _affine(
         self, row: str, prompt: Prompt, feat: Tensor
     ) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"]]:
-        """``norm(x) w + b`` followed by ``(1 + scale) + shift``, folded into one scale and shift."""
+        """The norm's own affine and then the prompt's, folded into one scale and one shift."""
         channels = feat.shape[1]
         scale = feat.new_ones(channels) if self.weight is None else self.weight(row)
         shift = feat.new_zeros(channels) if self.bias is None else self.bias(row)
@@ -112,8 +113,9 @@ class PDNorm(nn.Module):
 class _Normalise(torch.autograd.Function):
     """``(x - mean) / sqrt(var + eps) * scale + shift`` with moments over the voxels of all ranks.
 
-    Each rank sums around its own mean and the sums are merged in float64 (Chan et al. 1979), because
-    sums of squares cancel. Backward needs two sums, which are also the gradients of scale and shift.
+    Each rank sums around its own mean and the sums are merged in float64 (Chan et al. 1979),
+    because sums of squares cancel. Backward needs two sums, which are also the gradients of scale
+    and shift.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""`RunningStatistics`: mean and variance of each domain's voxels, one row a domain, saved by the domain's name."""
+"""`RunningStatistics`: mean and variance of each domain's voxels, saved by the domain's name."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 class RunningStatistics(nn.Module):
     """Two buffers ``[rows, channels]``; a state dict holds ``mean.<row>`` and ``var.<row>``.
 
-    Keys go by name, so a model with other domains, or in another order, loads the rows that it knows.
+    Keys go by name, so a model with other domains, or in another order, loads the rows that it
+    knows.
     """
 
     mean: Tensor
@@ -38,7 +39,8 @@ class RunningStatistics(nn.Module):
     ) -> None:
         """Move a row towards the statistics of ``count`` voxels; ``var`` is the biased one.
 
-        As `torch.nn.BatchNorm1d`: the running variance is the unbiased one. Without voxels the row stays.
+        As `torch.nn.BatchNorm1d`: the running variance is the unbiased one. Without voxels the row
+        stays.
         """
         i = self.rows.index(row)
         share = self.momentum * (count > 0)
@@ -52,12 +54,28 @@ class RunningStatistics(nn.Module):
             for row, value in zip(self.rows, buffer, strict=True):
                 destination[f"{prefix}{name}.{row}"] = value if keep_vars else value.detach()
 
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+    def _load_from_state_dict(  # noqa: PLR0913 - the signature is torch's
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: bool,  # noqa: FBT001
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         """Stack the rows that the file holds; a missing one is reported under its own name."""
-        missing = rest[2]
         for name in ("mean", "var"):
             keys = [f"{prefix}{name}.{row}" for row in self.rows]
-            missing += [key for key in keys if key not in state_dict]
+            missing_keys += [key for key in keys if key not in state_dict]
             stored = zip(keys, self.get_buffer(name), strict=True)
             state_dict[prefix + name] = torch.stack([state_dict.pop(k, v) for k, v in stored])
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+        super()._load_from_state_dict(
+            state_dict,
+            prefix,
+            local_metadata,
+            strict,
+            missing_keys,
+            unexpected_keys,
+            error_msgs,
+        )

@@ -23,6 +23,6 @@ def build_engine(
     optimizer = build_optimizer(by_domain(model, prompts, optim.rates), optim)
     if engine.stage == "plain":
         return PlainEngine(model, optimizer, criterion, clip=optim.clip, ranks=ranks)
-    from ppt_dist.train.engine.zero import ZeroEngine  # noqa: PLC0415 - the plain engine needs no deepspeed
+    from ppt_dist.train.engine.zero import ZeroEngine
 
     return ZeroEngine(model, optimizer, criterion, clip=optim.clip, ranks=ranks, stage=engine.stage)

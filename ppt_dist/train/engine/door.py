@@ -1,4 +1,4 @@
-"""The door to deepspeed: imported with what it must know before, and without what it would compile."""
+"""The door to deepspeed: imported knowing its device, and without what it would compile."""
 
 import os
 

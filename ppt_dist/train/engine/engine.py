@@ -1,8 +1,9 @@
-"""`Engine`: what turns the losses of lots into one step; and the arithmetic that every engine shares."""
+"""`Engine`: what turns the losses of lots into one step; the arithmetic that engines share."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class Engine(Protocol):
         ...
 
     def state(self) -> EngineState:
-        """Everything that training continues from, whole on every rank, without a trace of ranks."""
+        """All that training continues from, whole on every rank, without a trace of ranks."""
         ...
 
     def load(self, state: EngineState) -> None:
@@ -62,9 +63,9 @@ def backward_lot(
     many ranks there are nor on how unevenly the scenes lie (the World law).
     """
     labels = [batch.label for batch in lot.micro]
-    own_mass = sum(criterion.mass(lot.domain, label) for label in labels)
-    voxels = sum(len(label) for label in labels)
-    mass = ranks.sum(own_mass.new_tensor([float(own_mass), float(voxels)]))
+    own_mass = torch.stack([criterion.mass(lot.domain, label) for label in labels]).sum()
+    voxels = own_mass.new_tensor(sum(len(label) for label in labels))
+    mass = ranks.sum(torch.stack([own_mass, voxels]))
     divisor = mass[0].clamp(min=1e-12)
     own_loss = 0.0
     for batch in lot.micro:

@@ -1,12 +1,11 @@
-"""`Partition`: reads and writes what ZeRO has cut up, by parameter name and without a trace of ranks.
+"""`Partition`: reads and writes what ZeRO has cut up, by name and without a trace of ranks.
 
-DeepSpeed's own checkpoints neither change world size nor stage, and are pickles. This file holds every
-private attribute of DeepSpeed that we touch; its version is pinned exactly.
+DeepSpeed's own checkpoints neither change world size nor stage, and are pickles. This file holds
+every private attribute of DeepSpeed that we touch; its version is pinned exactly.
 """
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -95,12 +94,12 @@ class Partition:
     def _weight(self, p: Any) -> Tensor:
         if self._stage == 0:
             return p.detach().clone()
-        return safe_get_full_fp32_param(p).detach().clone()
+        return _whole(safe_get_full_fp32_param(p))
 
     def _moment(self, p: Any, moment: str) -> Tensor:
         if self._stage == 0:
             return self._optimizer.state[p][moment].clone()
-        return safe_get_full_optimizer_state(p, moment).detach().clone()
+        return _whole(safe_get_full_optimizer_state(p, moment))
 
     def _set_weight(self, p: Any, value: Tensor) -> None:
         if self._stage == 0:
@@ -132,3 +131,10 @@ class Partition:
                 self._zero._reassign_or_swap_out_partitioned_parameters(i)
         elif self._stage:
             self._zero.update_lp_params()
+
+
+def _whole(tensor: Tensor | None) -> Tensor:
+    """A tensor that DeepSpeed gathered; it answers None for what is not its own."""
+    if tensor is None:
+        raise RuntimeError("DeepSpeed does not hold a parameter of the model")
+    return tensor.detach().clone()

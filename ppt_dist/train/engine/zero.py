@@ -24,9 +24,9 @@ BUCKET = 5_000_000
 
 
 class ZeroEngine:
-    """DeepSpeed's engine. Its gradients are means over ranks, so losses are scaled by their number."""
+    """DeepSpeed's engine; its gradients are means over ranks, so losses are scaled by them."""
 
-    def __init__(  # noqa: PLR0913 - the same pieces as the plain engine, and the stage
+    def __init__(
         self,
         model: nn.Module,
         optimizer: Optimizer,
@@ -36,6 +36,7 @@ class ZeroEngine:
         ranks: Ranks,
         stage: ZeroStage,
     ) -> None:
+        self._model = model
         self._engine, *_ = initialize(
             model=model,
             optimizer=optimizer,
@@ -72,7 +73,7 @@ class ZeroEngine:
         return self._norm_at_stage_0 if norm is None else float(norm)
 
     def _clip_at_stage_0(self) -> None:
-        norm = nn.utils.clip_grad_norm_(self._engine.module.parameters(), self._clip)
+        norm = nn.utils.clip_grad_norm_(self._model.parameters(), self._clip)
         self._norm_at_stage_0 = float(norm)
 
     @torch.no_grad()
@@ -91,7 +92,7 @@ class ZeroEngine:
 
 
 def _config(stage: ZeroStage, clip: float | None) -> dict[str, Any]:
-    """DeepSpeed's configuration. Whatever has a default that bites is said: clipping is 1.0 there."""
+    """DeepSpeed's configuration; what has a default that bites is said (clipping is 1.0 there)."""
     return {
         "train_micro_batch_size_per_gpu": 1,
         "gradient_accumulation_steps": 1,
