@@ -1,7 +1,6 @@
 """``ppt-dist train`` and ``ppt-dist demo``: runs from their file to their result."""
 
-import os
-import sys
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,8 +76,7 @@ def _ended_well() -> Iterator[None]:
     """Exit code 3 with the cause where a run failed, 130 where it was interrupted."""
     from ppt_dist.launch.failure import RunFailed
 
-    sys.stdout.flush()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C
     try:
         yield
     except RunFailed as error:

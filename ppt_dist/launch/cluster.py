@@ -1,5 +1,6 @@
 """`LocalCluster`: a private Ray head on this machine that ends with the block that started it."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -11,21 +12,24 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from ppt_dist.launch import process
 from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.spec import ClusterSpec
+from ppt_dist.section import BadInput
 
 LOG = "ray-head.log"
 RAY_LOGS = "ray-logs"
 TOKEN = "ray-token"
+LOCK = "owner.lock"
 
 _MARK = "PPT_DIST_CLUSTER"
 _LONGEST_SOCKET = 107
-_SESSION = len("/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store")
+_SESSION = len("/session_2000-01-01_00-00-00_000000_0000000/sockets/dash_LongestOfItsModulesHead")
 _PORTS = (
     "port",
     "dashboard-port",
@@ -38,10 +42,12 @@ _PORTS = (
 class LocalCluster:
     """``with LocalCluster(spec, folder) as cluster:`` token, log and Ray's logs lie in ``folder``.
 
-    Ray's own files lie in ``folder/ray`` where the names of its sockets fit in there (107 bytes),
-    else in a new folder of the system's temporary one; they are deleted at the end.
+    Ray's own files lie in ``folder/r-...`` where the names of its sockets fit in there (107
+    bytes), else in a new folder of the system's temporary one; they are deleted at the end. What a
+    killed owner left behind in ``folder`` is ended first.
 
     Raises:
+        BadInput: another living process has a cluster in ``folder``.
         RunFailed: Ray does not start; with the end of its log.
     """
 
@@ -61,6 +67,11 @@ class LocalCluster:
         return f"{self._spec.node_address}:{self._ports['port']}"
 
     @property
+    def _mark(self) -> str:
+        """In the environment of every process of a cluster in this folder."""
+        return f"{_MARK}:{self.folder}:"
+
+    @property
     def token_file(self) -> Path:
         """The secret of this cluster, readable by its owner alone."""
         return self.folder / TOKEN
@@ -77,10 +88,12 @@ class LocalCluster:
 
     def __enter__(self) -> "LocalCluster":
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_token(self.token_file)
-        self.temp = _temp_folder(self.folder)
-        self._stack.callback(self._delete)
+        self._stack.enter_context(_owned(self.folder / LOCK))
         try:
+            self._end_marked()
+            _write_token(self.token_file)
+            self.temp = _temp_folder(self.folder)
+            self._stack.callback(self._delete)
             self._start()
             self._wait()
         except BaseException:
@@ -101,6 +114,7 @@ class LocalCluster:
         self._head = subprocess.Popen(
             self._command(), env=self._env(), stdin=subprocess.DEVNULL, stdout=log,
             stderr=subprocess.STDOUT, start_new_session=True, cwd=self.folder,
+            preexec_fn=process.end_with_parent,
         )  # fmt: skip
         self._stack.callback(self._end)
 
@@ -125,7 +139,7 @@ class LocalCluster:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "AUTOSCALER_METRIC_PORT": str(autoscaler),
             "DASHBOARD_METRIC_PORT": str(dashboard),
-            _MARK: str(self.temp),
+            _MARK: self._mark,
         }
 
     def _wait(self) -> None:
@@ -148,10 +162,14 @@ class LocalCluster:
 
     def _end(self) -> None:
         """End the head, what descends from it, and what bears our mark; no other Ray's."""
-        tree = process.descendants(self._head.pid) | process.marked(str(self.temp))
-        process.end(tree.values(), self._spec.grace_seconds)
-        process.end(process.marked(str(self.temp)).values(), self._spec.grace_seconds)
+        ours = process.descendants(self._head.pid) | process.of_session(self._head.pid)
+        process.end(ours.values(), self._spec.grace_seconds)
+        process.end(process.of_session(self._head.pid).values(), self._spec.grace_seconds)
+        self._end_marked()
         self._head.wait()
+
+    def _end_marked(self) -> None:
+        process.end(process.marked(self._mark).values(), self._spec.grace_seconds)
 
     def _delete(self) -> None:
         logs = self.folder / RAY_LOGS
@@ -191,6 +209,19 @@ def call_api(api: str, path: str, token_file: Path | None, post: object | None =
         return json.load(answer)
 
 
+@contextmanager
+def _owned(lock: Path) -> Iterator[None]:
+    """Hold ``lock``, which the system frees when this process ends in whatever way."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(
+                f"{lock.parent} belongs to a process that runs now: wait for it, or end it first"
+            ) from None
+        yield
+
+
 def _write_token(path: Path) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
@@ -198,6 +229,8 @@ def _write_token(path: Path) -> None:
 
 
 def _temp_folder(folder: Path) -> Path:
-    """A new folder in which the names of Ray's sockets fit."""
-    fits = len(os.fsencode(folder / "ray-00000000")) + _SESSION <= _LONGEST_SOCKET
-    return Path(tempfile.mkdtemp(prefix="ray-", dir=folder if fits else None))
+    """A new folder in which the names of Ray's sockets fit; those of killed owners are deleted."""
+    for left in folder.glob("r-????????"):
+        shutil.rmtree(left)
+    fits = len(os.fsencode(folder / "r-00000000")) + _SESSION <= _LONGEST_SOCKET
+    return Path(tempfile.mkdtemp(prefix="r-", dir=folder if fits else None))

@@ -17,10 +17,9 @@ from ppt_dist.journal.journal import Journal
 from ppt_dist.launch.attempt import next_attempt
 from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.spec import find_spec
-from ppt_dist.launch.start import Override, on_private_cluster
+from ppt_dist.launch.start import Override, on_private_cluster, result_of
 from ppt_dist.run import RunConfig, load_run
 from ppt_dist.section import BadInput
-from ppt_dist.train.evaluate import EVALUATION
 from ppt_dist.train.folder import claim
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -28,6 +27,9 @@ CONFIGS = next(
     folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir()
 )
 """Folder of the run files that come with the package: inside a wheel, or beside a checkout."""
+
+WORLD, PACKED = "world.json", "packed"
+"""What the raw scenes are made of; a mark that all of them are packed."""
 
 STRUCTURE = frozenset({"floor", "wall", "ceiling"})
 """Classes that are easy and large: the table shows the mean of the others as well."""
@@ -41,13 +43,14 @@ def run_demo(out: Path, scenes: int, seed: int, run_file: Path | None) -> None:
         RunFailed: a phase failed.
     """
     out = out.resolve()
+    _same_world(out / WORLD, {"scenes": scenes, "seed": seed})
     own = write_run_file(run_file or CONFIGS / "demo.toml", out)
     run = load_run(own)
     journal = Journal(run.folder, "demo", next_attempt(out))
-    if not (run.folder / "raw-and-shards.json").exists():
+    if not (out / PACKED).exists():
         _make_shards(out, run, scenes, seed, journal)
-    if not _evaluations(run):
-        claim(run)
+    claim(run)
+    if not result_of(run):
         with journal.phase("train and evaluate on Ray"):
             _checked(on_private_cluster(own, run, Override(), find_spec("local")), "training")
     forest = out / "forest.json"
@@ -55,8 +58,7 @@ def run_demo(out: Path, scenes: int, seed: int, run_file: Path | None) -> None:
         with journal.phase("random forest"):
             _say("fitting the random forest of single voxels")
             write_durably(forest, json.dumps(_forest(run)).encode())
-    model = json.loads(_evaluations(run)[-1].read_bytes())["domains"]
-    _print_table(model, json.loads(forest.read_bytes()))
+    _print_table(_result(run), json.loads(forest.read_bytes()))
     _say(f"run: {run.folder}")
 
 
@@ -72,6 +74,21 @@ def write_run_file(source: Path, out: Path) -> Path:
     return out / "demo.toml"
 
 
+def _same_world(path: Path, world: dict[str, int]) -> None:
+    """Note what the demo in this folder is made of, or find it to be the same."""
+    before = json.loads(path.read_bytes()) if path.exists() else world
+    if before != world:
+        raise BadInput(
+            f"{path.parent} holds a demo of {_told(before)}, not of {_told(world)}: "
+            "give another --out"
+        )
+    write_durably(path, json.dumps(world).encode())
+
+
+def _told(world: dict[str, int]) -> str:
+    return " and ".join(f"{key} {value}" for key, value in world.items())
+
+
 def _make_shards(out: Path, run: RunConfig, scenes: int, seed: int, journal: Journal) -> None:
     workers = ["--workers", str(len(os.sched_getaffinity(0)))]
     domains = [word for name in run.domains for word in ("--domain", name)]
@@ -82,8 +99,7 @@ def _make_shards(out: Path, run: RunConfig, scenes: int, seed: int, journal: Jou
         with journal.phase(f"pack {name}"):
             places = ["--raw", str(out / "raw"), "--out", str(out / "shards")]
             _command("pack", name, *places, *workers)
-    facts = {"scenes": scenes, "seed": seed}
-    write_durably(run.folder / "raw-and-shards.json", json.dumps(facts).encode())
+    write_durably(out / PACKED, b"")
 
 
 def _command(*words: str) -> None:
@@ -101,9 +117,12 @@ def _checked(code: int, what: str) -> None:
         raise RunFailed(f"{what} ended with exit code {code}: see above")
 
 
-def _evaluations(run: RunConfig) -> list[Path]:
-    """Results of the last step: the demo is trained when there is one."""
-    return sorted((run.folder / EVALUATION).glob(f"step-*{run.steps}.json"))
+def _result(run: RunConfig) -> dict[str, Any]:
+    """Figures by domain."""
+    path = result_of(run)
+    if path is None:
+        raise RunFailed("training ended without its evaluation", run.folder)
+    return json.loads(path.read_bytes())["domains"]
 
 
 def _forest(run: RunConfig) -> dict[str, Any]:

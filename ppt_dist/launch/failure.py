@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-class RunFailed(RuntimeError):  # noqa: N818 - like BadInput, it is not always an error of ours
+class RunFailed(RuntimeError):
     """A cluster, a job or a training group ended badly; the text is the cause in one line."""
 
     def __init__(self, cause: str, logs: Path | None = None) -> None:

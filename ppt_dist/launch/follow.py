@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ class Follower:
         self._folder, self._steps, self._every = folder / EVENTS, steps, every
         self._seen = {path: path.stat().st_size for path in self._files()}
         self._begun: dict[Path, tuple[int, float]] = {}
+        self._losses: dict[str, float] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -64,18 +66,18 @@ class Follower:
             _say(f"training from step {event['start']} to {event['steps']}")
         if event["event"] == "step" and path in self._begun:
             start, began = self._begun[path]
-            line = progress(event, start, event["mono"] - began, self._steps)
-            if (event["step"] + 1) % self._every == 0 or event["step"] + 1 == self._steps:
-                _say(line)
+            self._losses |= {lot["domain"]: float(lot["loss"]) for lot in event["lots"]}
+            step = event["step"] + 1
+            if step % self._every == 0 or step == self._steps:
+                pace = (event["mono"] - began) / (step - start)
+                _say(progress(step, self._steps, pace, self._losses))
 
 
-def progress(event: dict[str, Any], start: int, seconds: float, steps: int) -> str:
-    """``step 20/100  scannet 1.234  0.31 s/step  0:00:25 left``."""
-    step = event["step"] + 1
-    pace = seconds / (step - start)
-    losses = "  ".join(f"{lot['domain']} {float(lot['loss']):.3f}" for lot in event["lots"])
+def progress(step: int, steps: int, pace: float, losses: Mapping[str, float]) -> str:
+    """``step 20/100  scannet 1.234  0.31 s/step  0:00:25 left``: newest losses, seconds a step."""
+    newest = "  ".join(f"{domain} {loss:.3f}" for domain, loss in sorted(losses.items()))
     left = timedelta(seconds=round(pace * (steps - step)))
-    return f"step {step}/{steps}  {losses}  {pace:.2f} s/step  {left} left"
+    return f"step {step}/{steps}  {newest}  {pace:.2f} s/step  {left} left"
 
 
 def _say(line: str) -> None:

@@ -1,10 +1,16 @@
-"""Processes that must not outlive us: found by descent or by a mark in their environment."""
+"""Processes that must not outlive us: found by descent, session, or a mark in their environment."""
 
+import ctypes
+import os
+import signal
 from collections.abc import Iterable
 
 import psutil
 
 Processes = dict[int, psutil.Process]
+
+_PR_SET_PDEATHSIG = 1
+"""From Linux's sys/prctl.h."""
 
 
 def descendants(pid: int) -> Processes:
@@ -14,6 +20,11 @@ def descendants(pid: int) -> Processes:
         return {p.pid: p for p in (top, *top.children(recursive=True))}
     except psutil.NoSuchProcess:
         return {}
+
+
+def of_session(leader: int) -> Processes:
+    """Those of the session that ``leader`` opened: also such as wrote over their environment."""
+    return {p.pid: p for p in psutil.process_iter() if _session(p.pid) == leader}
 
 
 def marked(mark: str) -> Processes:
@@ -34,11 +45,23 @@ def end(processes: Iterable[psutil.Process], grace_seconds: float) -> None:
     psutil.wait_procs(alive, timeout=grace_seconds)
 
 
+def end_with_parent() -> None:
+    """Called in a new process: the kernel ends it when its parent is gone, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _signal(process: psutil.Process, *, kill: bool) -> None:
     try:
         process.kill() if kill else process.terminate()
     except psutil.NoSuchProcess:
         return
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _bears(process: psutil.Process, mark: str) -> bool:

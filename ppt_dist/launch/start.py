@@ -10,6 +10,8 @@ from ppt_dist.launch.job import Target, run_job
 from ppt_dist.launch.spec import ClusterSpec
 from ppt_dist.run import ROOT_VARIABLE, EngineConfig, RunConfig, load_run
 from ppt_dist.section import parse
+from ppt_dist.train.checkpoint import name_of
+from ppt_dist.train.evaluate import EVALUATION
 from ppt_dist.train.folder import claim
 
 CLUSTER = "cluster"
@@ -41,6 +43,10 @@ def start(run_file: Path, how: Override, spec: ClusterSpec, *, local: bool) -> i
     """Train, and return the exit code; the folder is claimed before anything is started."""
     run = how.apply(load_run(run_file))
     claim(run)
+    done = result_of(run)
+    if done:
+        _say(f"{run.name} is trained to its last step, {run.steps}; evaluated in {done}\n")
+        return 0
     if not local and "RAY_ADDRESS" not in os.environ:
         return on_private_cluster(run_file, run, how, spec)
     from ppt_dist.launch.workers import alone, fit  # they need seconds to import
@@ -51,6 +57,12 @@ def start(run_file: Path, how: Override, spec: ClusterSpec, *, local: bool) -> i
     else:
         fit(run, spec, run_training)
     return 0
+
+
+def result_of(run: RunConfig) -> Path | None:
+    """The evaluation after the last step, which is the last thing that training writes."""
+    path = run.folder / EVALUATION / f"{name_of(run.steps)}.json"
+    return path if path.exists() else None
 
 
 def on_private_cluster(run_file: Path, run: RunConfig, how: Override, spec: ClusterSpec) -> int:

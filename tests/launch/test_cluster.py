@@ -9,6 +9,9 @@ from ppt_dist.launch import process
 from ppt_dist.launch.cluster import LocalCluster, call_api, free_ports
 from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.spec import find_spec
+from ppt_dist.section import BadInput
+
+LEFT = {"owner.lock", "ray-head.log", "ray-logs"}
 
 
 def test_free_ports_are_all_different():
@@ -34,12 +37,14 @@ def test_the_jobs_api_takes_the_clusters_token_and_no_other(cluster, tmp_path):
 def test_a_cluster_ends_with_its_block_and_leaves_its_logs_alone_behind(tmp_path):
     with LocalCluster(find_spec("local"), tmp_path) as one:
         temp = one.temp
-        alive = process.marked(str(temp))
+        alive = process.marked(str(tmp_path))
         assert len(alive) > 3
-    assert not process.marked(str(temp))
+        with pytest.raises(BadInput, match="belongs to a process that runs now"):
+            LocalCluster(find_spec("local"), tmp_path).__enter__()
+    assert not process.marked(str(tmp_path))
     assert not any(p.is_running() and p.status() != "zombie" for p in alive.values())
     assert not temp.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ray-head.log", "ray-logs"]
+    assert {path.name for path in tmp_path.iterdir()} == LEFT
 
 
 @pytest.mark.ray
@@ -49,4 +54,4 @@ def test_a_head_that_cannot_start_is_reported_with_the_end_of_its_log(tmp_path):
         RunFailed, match=r"(?s)Ray is too slow to answer.*256\.0\.0\.1.*ray-head\.log"
     ):
         LocalCluster(spec, tmp_path).__enter__()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["ray-head.log", "ray-logs"]
+    assert {path.name for path in tmp_path.iterdir()} == LEFT

@@ -1,43 +1,26 @@
 """Groups of workers through Ray Train: told who they are, restarted when one is killed."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
 import torch
 import torch.distributed as dist
 
 from ppt_dist.launch.workers import alone
+from tests.launch.conftest import drive
 from tests.launch.driver import a_run
 
 
 @pytest.fixture
-def drive(cluster, tmp_path):
-    """Runs the driver's named work on the cluster; gives its words on errors."""
-
-    def run(ranks: int, failures: int, work: str) -> str:
-        command = (Path(__file__).with_name("driver.py"), tmp_path, ranks, failures, work)
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
-            env=os.environ | cluster.client_env(),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return "".join(line for line in done.stdout.splitlines(keepends=True) if "|" in line)
-
-    return run
+def driven(cluster, tmp_path):
+    return partial(drive, cluster, tmp_path)
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_killed_rank_restarts_the_group_as_a_new_attempt_that_can_sum(drive, tmp_path):
-    assert drive(2, 2, "killed_once") == ""
+def test_a_killed_rank_restarts_the_group_as_a_new_attempt_that_can_sum(driven, tmp_path):
+    assert driven(2, 2, "killed_once") == ""
     folder = tmp_path / "toy"
     assert [json.loads((folder / f"sum-{i}").read_text()) for i in (0, 1)] == [[3, 1, 2]] * 2
     assert {path.name for path in folder.glob("*-of-*")} == {
@@ -47,8 +30,8 @@ def test_a_killed_rank_restarts_the_group_as_a_new_attempt_that_can_sum(drive, t
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_the_cause_that_a_rank_gives_comes_back_in_one_line(drive):
-    said = drive(1, 0, "fails").splitlines()
+def test_the_cause_that_a_rank_gives_comes_back_in_one_line(driven):
+    said = driven(1, 0, "fails").splitlines()
     assert len(said) == 1
     assert said[0].startswith("RunFailed|rank 0: ArithmeticError: ")
     assert "no such number (logs: " in said[0]
@@ -56,8 +39,8 @@ def test_the_cause_that_a_rank_gives_comes_back_in_one_line(drive):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_bad_input_that_a_rank_finds_is_not_tried_again(drive, tmp_path):
-    assert drive(1, 3, "finds_bad_input") == "BadInput|a key is wrong\n"
+def test_bad_input_that_a_rank_finds_is_not_tried_again(driven, tmp_path):
+    assert driven(1, 3, "finds_bad_input") == "BadInput|a key is wrong\n"
     assert [path.name for path in (tmp_path / "toy" / "attempts").iterdir()] == ["1"]
 
 
