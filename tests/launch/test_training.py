@@ -1,6 +1,9 @@
 """Real training on Ray: every ZeRO stage, and a run whose rank is killed."""
 
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import tomli_w
@@ -8,15 +11,11 @@ import tomli_w
 from ppt_dist.journal.journal import read_events
 from ppt_dist.launch.demo import CONFIGS
 from ppt_dist.run import load_run
-from ppt_dist.shard.pack import PackOptions, pack
-from ppt_dist.shard.recipe import find_recipe
-from ppt_dist.synth.make import make_raw
 from ppt_dist.train.folder import claim
 from tests.launch.conftest import drive
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-DOMAINS = ("scannet", "s3dis")
 NAMES = ("stage-0", "stage-1", "stage-2", "stage-3", "killed")
 STEPS = 6
 
@@ -25,10 +24,9 @@ STEPS = 6
 def runs(cluster, tmp_path_factory):
     """Folders by name after one group of two ranks has trained them all; see the driver."""
     folder = tmp_path_factory.mktemp("training")
-    make_raw(folder / "raw", 3, 0, DOMAINS)
-    for domain in DOMAINS:
-        recipe, beside = find_recipe(domain)
-        pack(recipe, beside, folder / "raw", folder, PackOptions(), lambda _done, _all: None)
+    ppt_dist("raw", "make", "--out", folder / "raw", "--scenes", 3)
+    for domain in ("scannet", "s3dis"):
+        ppt_dist("pack", domain, "--raw", folder / "raw", "--out", folder)
     found = {name: load_run(write_run_file(folder, name)) for name in NAMES}
     for run in found.values():
         claim(run)
@@ -38,15 +36,20 @@ def runs(cluster, tmp_path_factory):
     return {name: run.folder for name, run in found.items()}
 
 
+def ppt_dist(*words):
+    program = Path(sys.executable).with_name("ppt-dist")
+    subprocess.run([program, *map(str, words)], check=True, timeout=300)
+
+
 def write_run_file(folder, name):
-    """The demo's run, smaller; the engine's stage is in the name."""
+    """The demo's run, smaller; the engine's stage is in the name, the killed one's is 1."""
     table = tomllib.loads((CONFIGS / "demo.toml").read_text())
     table |= {"name": name, "steps": STEPS, "runs": ".", "lots": {"scenes": 2}}
     for domain, use in table["domains"].items():
         use |= {"shards": domain, "crop": 300}
     table["model"]["head"]["vectors"] = str(CONFIGS / "text/minilm.safetensors")
-    stage = int(name[-1]) if name[-1].isdigit() else 1
-    table |= {"engine": {"stage": stage, "ranks": 2}, "checkpoint": {"every": 2}}
+    engine = {"stage": 1, "fetchers": 1} if name == "killed" else {"stage": int(name[-1])}
+    table |= {"engine": {"fetchers": 0, "ranks": 2} | engine, "checkpoint": {"every": 2}}
     path = folder / f"{name}.toml"
     path.write_text(tomli_w.dumps(table))
     return path
