@@ -26,6 +26,7 @@ LOG = "ray-head.log"
 RAY_LOGS = "ray-logs"
 TOKEN = "ray-token"
 LOCK = "owner.lock"
+TEMP = "ray"
 
 _MARK = "PPT_DIST_CLUSTER"
 _LONGEST_SOCKET = 107
@@ -42,9 +43,9 @@ _PORTS = (
 class LocalCluster:
     """``with LocalCluster(spec, folder) as cluster:`` token, log and Ray's logs lie in ``folder``.
 
-    Ray's own files lie in ``folder/r-...`` where the names of its sockets fit in there (107
+    Ray's own files lie where ``folder/ray`` points: in there if the names of its sockets fit (107
     bytes), else in a new folder of the system's temporary one; they are deleted at the end. What a
-    killed owner left behind in ``folder`` is ended first.
+    killed owner left behind is ended and deleted first.
 
     Raises:
         BadInput: another living process has a cluster in ``folder``.
@@ -91,6 +92,7 @@ class LocalCluster:
         self._stack.enter_context(_owned(self.folder / LOCK))
         try:
             self._end_marked()
+            self._delete()
             _write_token(self.token_file)
             self.temp = _temp_folder(self.folder)
             self._stack.callback(self._delete)
@@ -172,13 +174,16 @@ class LocalCluster:
         process.end(process.marked(self._mark).values(), self._spec.grace_seconds)
 
     def _delete(self) -> None:
-        logs = self.folder / RAY_LOGS
-        shutil.rmtree(logs, ignore_errors=True)
-        for session in self.temp.glob("session_2*"):
-            shutil.copytree(
-                session / "logs", logs, dirs_exist_ok=True, ignore=shutil.ignore_patterns("old")
-            )
-        shutil.rmtree(self.temp, ignore_errors=True)
+        """Ray's files but its logs, and the token: of this cluster, or of a killed owner's."""
+        logs, link = self.folder / RAY_LOGS, self.folder / TEMP
+        if link.is_symlink():
+            shutil.rmtree(logs, ignore_errors=True)
+            for session in link.glob("session_2*"):
+                shutil.copytree(
+                    session / "logs", logs, dirs_exist_ok=True, ignore=shutil.ignore_patterns("old")
+                )
+            shutil.rmtree(link.readlink(), ignore_errors=True)
+            link.unlink()
         self.token_file.unlink(missing_ok=True)
 
 
@@ -229,8 +234,8 @@ def _write_token(path: Path) -> None:
 
 
 def _temp_folder(folder: Path) -> Path:
-    """A new folder in which the names of Ray's sockets fit; those of killed owners are deleted."""
-    for left in folder.glob("r-????????"):
-        shutil.rmtree(left)
+    """A new folder in which the names of Ray's sockets fit; ``folder/ray`` links to it."""
     fits = len(os.fsencode(folder / "r-00000000")) + _SESSION <= _LONGEST_SOCKET
-    return Path(tempfile.mkdtemp(prefix="r-", dir=folder if fits else None))
+    temp = Path(tempfile.mkdtemp(prefix="r-", dir=folder if fits else None))
+    (folder / TEMP).symlink_to(temp)
+    return temp

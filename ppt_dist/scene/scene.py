@@ -9,7 +9,10 @@ UNLABELLED = -1
 """Segment of a point without a class, instance of a point of no object."""
 
 CHANNELS = {"color": 3, "normal": 3, "height": 1}
-"""Width of each input channel; a channel that a scene lacks is zero. ``height`` is metres above the lowest point."""
+"""Width of each input channel; one that a scene lacks is zero.
+
+``height`` is metres above the scene's lowest point.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """The binary index beside a tar: where each record lies, how large it is and what it costs.
 
-Header of 48 bytes: magic ``PPTDIDX`` and a zero byte, format (u32), records (u32), bytes of the tar
-(u64), bytes of all keys (u64), 16 zero bytes. Then 40 bytes a record: offset (u64), span (u64),
-points (u32), cost (u32), crc32 of the span (u32), end of its key among the keys (u32), 8 zero bytes.
+Header of 48 bytes: magic ``PPTDIDX`` and a zero byte, format (u32), records (u32), bytes of the
+tar (u64), bytes of all keys (u64), 16 zero bytes. Then 40 bytes a record: offset (u64), span (u64),
+points (u32), cost (u32), crc32 of the span (u32), end of its key among the keys (u32), 8 zero
+bytes.
 Then the keys in ASCII, end to end. All numbers are little-endian.
 """
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Sequence
@@ -61,28 +63,33 @@ def write_index(entries: Sequence[IndexEntry], tar_size: int) -> bytes:
     return _HEADER.pack(MAGIC, FORMAT, len(entries), tar_size, len(text)) + table.tobytes() + text
 
 
-def read_index(path: Path, tar_size: int) -> list[IndexEntry]:
+def read_index(path: Path, tar_size: int, sha256: str) -> list[IndexEntry]:
     """The entries of an index whose tar has ``tar_size`` bytes.
 
     Raises:
-        BadInput: it is absent, damaged, of another format, or of another tar.
+        BadInput: it is absent, damaged, of another format, or not the one that was packed.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise BadInput(f"{path}: no such index: pack the domain again") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise BadInput(f"{path}: not the index that the manifest names (sha256 differs)")
     try:
-        return _parse(content, tar_size)
+        return parse_index(content, tar_size)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
 
 
-def _parse(content: bytes, tar_size: int) -> list[IndexEntry]:
+def parse_index(content: bytes, tar_size: int) -> list[IndexEntry]:
+    """The entries in an index's bytes; `BadInput` where they cannot be those of such a tar."""
     if len(content) < _HEADER.size:
         raise BadInput(f"{len(content)} bytes are too few for an index")
     magic, version, count, size, key_bytes = _HEADER.unpack_from(content)
     if magic != MAGIC or version != FORMAT:
-        raise BadInput(f"starts with {magic!r}, format {version}; this version reads format {FORMAT}")
+        raise BadInput(
+            f"starts with {magic!r}, format {version}; this version reads format {FORMAT}"
+        )
     if size != tar_size:
         raise BadInput(f"belongs to a tar of {size} bytes, but the tar has {tar_size}")
     start = _HEADER.size + count * _ENTRY.itemsize
@@ -92,16 +99,18 @@ def _parse(content: bytes, tar_size: int) -> list[IndexEntry]:
     ends = table["key_end"].astype(np.int64)
     begins = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if count else ends
     text = content[start:]
-    offsets, spans = table["offset"].astype(object), table["span"].astype(object)
+    offset, span = (table[name].astype(object) for name in ("offset", "span"))
+    adjacent = [0, *(o + n for o, n in zip(offset, span, strict=True))]
     sound = (
         text.isascii()
         and bool((ends > begins).all())
         and (not count or int(ends[-1]) == key_bytes)
-        and all(int(o) + int(s) <= tar_size for o, s in zip(offsets, spans, strict=True))
+        and adjacent[:-1] == list(offset)
+        and adjacent[-1] <= tar_size
         and bool((table["cost"] > 0).all())
     )
     if not sound:
-        raise BadInput("an entry points outside the tar, or its numbers contradict each other")
+        raise BadInput("its records do not lie end to end in the tar, or its keys are torn")
     keys = [text[b:e].decode("ascii") for b, e in zip(begins, ends, strict=True)]
     if len(set(keys)) != count:
         raise BadInput("a key stands twice")

@@ -1,29 +1,38 @@
-"""Packing a domain: scans to shards, the same bytes from any number of workers, whole or not at all.
+"""Packing a domain: scans to shards, the same bytes from any number of workers, or nothing.
 
-Shards are made in ``<domain>/.packing``; what is finished there is kept when packing is interrupted and
-the raw files and the recipe are as they were. Then they take their places and the manifest comes last.
+Shards are made in ``<domain>/.packing``; what is finished there is kept when packing is interrupted
+and the raw files and the recipe are as they were. Then they take their places, the manifest last.
 """
 
 import hashlib
-import json
 import multiprocessing
 import os
-import shutil
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from itertools import pairwise
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
-from ppt_dist.journal.durable import sync, write_durably
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.codec import FIELDS
-from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
+from ppt_dist.shard.manifest import Manifest, Split, read_manifest
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import Recipe
 from ppt_dist.shard.shelf import Job, Packed, pack_shard
-
-STAGING, INPUTS = ".packing", ".inputs.json"
+from ppt_dist.shard.staging import (
+    Inputs,
+    digest_of,
+    drop_staging,
+    joined,
+    open_staging,
+    other_splits,
+    publish,
+    read_inputs,
+)
 
 
 class PackOptions(NamedTuple):
@@ -31,7 +40,7 @@ class PackOptions(NamedTuple):
 
     workers: int = 1
     splits: tuple[str, ...] | None = None
-    """Those of the recipe where None."""
+    """Those of the recipe where None; others that were packed before stay."""
     skip_broken: bool = False
 
 
@@ -77,32 +86,33 @@ def pack(
         BadInput: no scan is there, or scans are broken and not to be skipped; nothing is written.
     """
     root = raw / recipe.name if (raw / recipe.name).is_dir() else raw
-    found = {split: _find(recipe, recipe_folder, root, split) for split in _splits(recipe, options)}
+    source, folder = Raw(root, recipe, recipe_folder), out / recipe.name
+    found = {split: _find(source, split) for split in _splits(recipe, options)}
+    _refuse_shared_ids(found)
     if not any(part.present for part in found.values()):
         raise BadInput(f"{root}: none of the scenes that {recipe.name}'s split lists name is there")
-    folder = out / recipe.name
-    inputs = _inputs(recipe, found)
-    known = _already(folder, inputs)
-    if known is not None:
-        return PackReport(folder, known, (), _broken_of(known), unchanged=True)
-    staging = _staging(folder, inputs)
-    jobs = {
-        split: _jobs(split, part, staging, Raw(root, recipe, recipe_folder))
-        for split, part in found.items()
-    }
+    inputs = Inputs(splits={s: digest_of(source, *part) for s, part in found.items()})
+    before = read_inputs(folder)
+    done = before is not None and inputs.splits.items() <= before.splits.items()
+    if before is not None and done and (options.skip_broken or not before.broken):
+        return PackReport(folder, read_manifest(folder), (), before.broken, unchanged=True)
+    staging = open_staging(folder, inputs)
+    jobs = {split: _jobs(split, part, staging, source) for split, part in found.items()}
     packed = _work([job for part in jobs.values() for job in part], options.workers, on_scenes)
-    broken = {k: v for name in packed for k, v in packed[name].broken.items()}
+    broken = {name: why for part in packed.values() for name, why in part.broken.items()}
     if broken and not options.skip_broken:
-        shutil.rmtree(staging)
-        _forget(folder)
+        drop_staging(folder)
         listed = "\n".join(f"  {name}: {reason}" for name, reason in sorted(broken.items()))
         raise BadInput(
             f"{len(broken)} scans are broken and nothing was packed:\n{listed}\n"
             "mend them, or leave them out with --skip-broken"
         )
     parts = {s: [packed[job.name] for job in jobs[s]] for s in jobs}
-    manifest = _manifest(recipe, {s: _split(parts[s], found[s].absent, len(recipe.classes)) for s in parts})
-    _publish(folder, staging, manifest, inputs)
+    classes = len(recipe.classes)
+    fresh = _manifest(recipe, {s: _split(parts[s], found[s].absent, classes) for s in parts})
+    kept = other_splits(folder, fresh)
+    manifest = fresh.model_copy(update={"splits": kept | fresh.splits})
+    publish(folder, manifest, joined(before, Inputs(splits=inputs.splits, broken=broken), kept))
     notes = tuple(note for name in sorted(packed) for note in packed[name].notes)
     return PackReport(folder, manifest, notes, broken, unchanged=False)
 
@@ -115,19 +125,30 @@ def _splits(recipe: Recipe, options: PackOptions) -> tuple[str, ...]:
     return wanted
 
 
-def _find(recipe: Recipe, recipe_folder: Path, root: Path, split: str) -> _Found:
-    path = recipe_folder / recipe.splits[split]
+def _find(raw: Raw, split: str) -> _Found:
+    path = raw.folder / raw.recipe.splits[split]
     try:
         ids = path.read_text("utf-8").split()
     except (FileNotFoundError, UnicodeDecodeError) as error:
         raise BadInput(f"split {split!r}: {path} is not a list of scene ids: {error}") from None
-    twice = sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
+    ids.sort()
+    twice = [name for name, following in pairwise(ids) if name == following]
     if twice:
-        raise BadInput(f"{path}: {twice[:5]} stand twice")
-    reader = find_reader(recipe.reader)
-    places = [(name, reader.locate(root, name)) for name in sorted(ids)]
+        raise BadInput(f"{path}: {', '.join(twice[:5])} stand twice")
+    reader = find_reader(raw.recipe.reader)
+    places = [(name, reader.locate(raw.root, name)) for name in ids]
     present = tuple((name, place) for name, place in places if place is not None)
     return _Found(present, tuple(name for name, place in places if place is None))
+
+
+def _refuse_shared_ids(found: dict[str, _Found]) -> None:
+    """Training on what is validated on would be the worst of mistakes."""
+    owner: dict[str, str] = {}
+    for split, part in found.items():
+        for name, _ in part.present:
+            if name in owner:
+                raise BadInput(f"scene {name} is in the splits {owner[name]} and {split}")
+            owner[name] = split
 
 
 def _jobs(split: str, found: _Found, staging: Path, raw: Raw) -> list[Job]:
@@ -150,6 +171,7 @@ def _work(
     """Every job by its name; processes where more than one worker is asked for."""
     packed: dict[str, Packed] = {}
     done, total = 0, sum(len(job.scenes) for job in jobs)
+    on_scenes(done, total)
     for job, result in _results(jobs, workers):
         packed[job.name] = result
         done += len(job.scenes)
@@ -161,71 +183,37 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, Packed]]:
     if workers == 1:
         yield from ((job, pack_shard(job)) for job in jobs)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_end_with_parent)
+    try:
         making = {pool.submit(pack_shard, job): job for job in jobs}
         for future in as_completed(making):
             yield making[future], future.result()
+    except BrokenProcessPool:
+        raise BadInput(
+            "a packing process was killed (for its memory?): run the same command again, it "
+            "continues; with fewer --workers it needs less memory"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _inputs(recipe: Recipe, found: dict[str, _Found]) -> dict[str, str]:
-    """Digests of all that the shards follow from: the recipe, and each scan's files."""
-    parts = {"recipe": recipe.model_dump_json()}
-    for split, part in found.items():
-        parts[split] = json.dumps([[name, _files(place)] for name, place in part.present])
-        parts[f"{split} absent"] = json.dumps(part.absent)
-    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in parts.items()}
-
-
-def _files(place: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of each file of a scan."""
-    paths = [p for p in sorted(place.rglob("*")) if p.is_file()] if place.is_dir() else [place]
-    return [(str(p.relative_to(place)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-
-
-def _already(folder: Path, inputs: dict[str, str]) -> Manifest | None:
-    """The manifest, where it was made of these very inputs."""
-    path = folder / INPUTS
-    if path.is_file() and json.loads(path.read_bytes()) == inputs and (folder / MANIFEST).is_file():
-        return read_manifest(folder)
-    return None
-
-
-def _staging(folder: Path, inputs: dict[str, str]) -> Path:
-    """Where shards are made: emptied unless it was filled from the same inputs."""
-    staging = folder / STAGING
-    known = staging / INPUTS
-    if not known.is_file() or json.loads(known.read_bytes()) != inputs:
-        shutil.rmtree(staging, ignore_errors=True)
-        write_durably(known, json.dumps(inputs).encode())
-    return staging
-
-
-def _publish(folder: Path, staging: Path, manifest: Manifest, inputs: dict[str, str]) -> None:
-    """Put the shards in place of older ones; the manifest goes first and comes last."""
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for old in (*folder.glob("*.tar"), *folder.glob("*.idx")):
-        old.unlink()
-    for new in (*sorted(staging.glob("*.tar")), *sorted(staging.glob("*.idx"))):
-        os.link(new, folder / new.name)
-    sync(folder)
-    write_durably(folder / INPUTS, json.dumps(inputs).encode())
-    write_durably(folder / MANIFEST, manifest.to_json().encode())
-    shutil.rmtree(staging)
-
-
-def _forget(folder: Path) -> None:
-    """Remove the domain's folder where nothing was in it."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _end_with_parent() -> None:
+    """Let a worker end when the command does, however that ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        threading.Thread(target=lambda: wait([sentinel]) and os._exit(0), daemon=True).start()
 
 
 def _split(parts: list[Packed], absent: tuple[str, ...], classes: int) -> Split:
     nothing = (0,) * classes
+    by_class = zip(nothing, *(part.points_by_class for part in parts), strict=True)
     return Split(
         shards=tuple(part.shard for part in parts),
         scenes=sum(part.shard.scenes for part in parts),
         points=sum(part.shard.points for part in parts),
-        points_by_class=tuple(map(sum, zip(nothing, *(p.points_by_class for p in parts), strict=True))),
+        points_by_class=tuple(map(sum, by_class)),
         unlabelled=sum(part.unlabelled for part in parts),
         absent=absent,
         broken=tuple(sorted(name for part in parts for name in part.broken)),
@@ -242,10 +230,6 @@ def _manifest(recipe: Recipe, splits: dict[str, Split]) -> Manifest:
         cost_grid=recipe.cost_grid,
         channels=recipe.channels,
         labels=recipe.labels,
-        fields={name: field for name, field in FIELDS.items()},
+        fields=FIELDS,
         splits=splits,
     )
-
-
-def _broken_of(manifest: Manifest) -> dict[str, str]:
-    return {name: "left out before" for split in manifest.splits.values() for name in split.broken}

@@ -46,7 +46,7 @@ class Recipe(Section):
     classes: tuple[ClassEntry, ...]
     splits: dict[str, str]
     """Split to its list of scene ids, a file beside the recipe, one id a line."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     """What only the reader understands; it refuses keys that it does not know."""
 
     @property

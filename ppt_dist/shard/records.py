@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -17,7 +18,9 @@ from ppt_dist.shard.tar import members_of
 class Records:
     """Random access to a split, in the order of its shards. Tars are opened when first read."""
 
-    def __init__(self, folder: Path, manifest: Manifest, entries: list[tuple[Path, IndexEntry]]) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, entries: list[tuple[Path, IndexEntry]]
+    ) -> None:
         self.folder = folder
         self.manifest = manifest
         self.names = tuple(entry.key for _, entry in entries)
@@ -48,9 +51,7 @@ class Records:
                     f"{path} {found}, but the manifest says {shard.size}: pack the domain again, "
                     "or bring back the tar that belongs to this manifest"
                 )
-            listed = read_index(path.with_suffix(".idx"), size)
-            if len(listed) != shard.scenes:
-                raise BadInput(f"{path}: {len(listed)} records, the manifest says {shard.scenes}")
+            listed = read_index(path.with_suffix(".idx"), size, shard.index_sha256)
             entries += [(path, entry) for entry in listed]
         return Records(folder, manifest, entries)
 
@@ -66,6 +67,10 @@ class Records:
             return decode(members_of(content, entry.key), self.manifest.fields)
         except BadInput as error:
             raise BadInput(f"{path}, record {entry.key}: {error}") from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Open files stay behind: their numbers mean nothing in another process."""
+        return self.__dict__ | {"_files": {}}
 
     def read(self, i: int) -> bytes:
         """Bytes of record ``i``, unchecked."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -51,8 +52,10 @@ def pack_shard(job: Job) -> Packed:
         return parse(Packed, json.loads(done.read_bytes()), done)
     shelf = _Shelf(job)
     tar = job.folder / job.name
-    spans = write_tar(tar, shelf.records())
-    crcs = crc32_of(tar, spans)
+    aside = tar.with_name(f".{job.name}.{os.getpid()}.writing")
+    spans = write_tar(aside, shelf.records())
+    crcs = crc32_of(aside, spans)
+    aside.replace(tar)
     entries = [
         IndexEntry(span.key, span.offset, span.size, *shelf.figures[span.key], crc)
         for span, crc in zip(spans, crcs, strict=True)

@@ -1,6 +1,5 @@
 """The door to webdataset: deterministic USTAR tars, and their members without trusting them."""
 
-import io
 import os
 import tarfile
 import zlib
@@ -10,9 +9,9 @@ from typing import NamedTuple
 
 os.environ.setdefault("WDS_SECURE", "1")
 
-from webdataset.writer import TarWriter  # noqa: E402 - it reads the variable above
+from webdataset.writer import TarWriter
 
-from ppt_dist.section import BadInput  # noqa: E402
+from ppt_dist.section import BadInput
 
 BLOCK = 512
 LONGEST_KEY = 80
@@ -69,16 +68,26 @@ def members_of(content: bytes, key: str) -> dict[str, bytes]:
         BadInput: it is not a tar, or holds something else than regular members of ``key``.
     """
     members: dict[str, bytes] = {}
-    try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
-            for info in tar:
-                name, _, suffix = info.name.partition(".")
-                if name != key or not info.isreg() or suffix in members:
-                    raise BadInput(f"unexpected member {info.name!r} in the record of {key}")
-                part = content[info.offset_data : info.offset_data + info.size]
-                if len(part) != info.size:
-                    raise BadInput(f"member {info.name!r} is cut off")
-                members[suffix] = part
-    except tarfile.TarError as error:
-        raise BadInput(f"not a tar: {error}") from None
+    place = 0
+    while place < len(content):
+        name, size = _header(content[place : place + BLOCK])
+        stem, _, suffix = name.partition(".")
+        if stem != key or suffix in members:
+            raise BadInput(f"unexpected member {name!r} in the record of {key}")
+        part = content[place + BLOCK : place + BLOCK + size]
+        if len(part) != size:
+            raise BadInput(f"member {name!r} is cut off")
+        members[suffix] = part
+        place += BLOCK + -(-size // BLOCK) * BLOCK
     return members
+
+
+def _header(block: bytes) -> tuple[str, int]:
+    """Name and size of a regular member."""
+    try:
+        info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
+    except (tarfile.HeaderError, ValueError, OverflowError) as error:
+        raise BadInput(f"not a tar header: {error}") from None
+    if info.type != tarfile.REGTYPE or info.size < 0:
+        raise BadInput(f"member {info.name!r} is not a plain file")
+    return info.name, info.size

@@ -1,4 +1,4 @@
-"""A keyed permutation computed position by position: order without a table and without a generator's state.
+"""A keyed permutation computed position by position: order without a table or a state.
 
 An alternating Feistel network of 8 rounds on an a x b grid with splitmix64 as the round function;
 positions outside ``[0, n)`` are walked on (cycle walking, Black and Rogaway 2002).

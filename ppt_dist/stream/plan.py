@@ -1,6 +1,7 @@
 """`Plan`: the scenes of every lot, from counts, costs, mixture and seed alone; and their ranks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ class Slot(NamedTuple):
     scene: int
 
 
-class Lot(NamedTuple):
+@dataclass(frozen=True)
+class Lot:
     """Scenes of one domain, for all ranks together."""
 
     index: int
@@ -84,7 +86,7 @@ def assign(lot: Lot, costs: Costs, ranks: int) -> tuple[tuple[tuple[Slot, ...], 
 
 
 def spread(slots: Sequence[Slot], costs: Costs, parts: int) -> tuple[tuple[Slot, ...], ...]:
-    """Longest processing time first (Graham 1969), with at most ``ceil(n / parts)`` slots a part."""
+    """Longest processing time first (Graham 1969), at most ``ceil(n / parts)`` slots a part."""
     most = -(-len(slots) // parts)
     spread: list[list[Slot]] = [[] for _ in range(parts)]
     load = [0] * parts

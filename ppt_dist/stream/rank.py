@@ -1,10 +1,11 @@
 """`Rank`: which of the training processes this one is."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Rank(NamedTuple):
-    """Process ``index`` of ``of``. It is an argument everywhere; only `launch` learns it from outside."""
+@dataclass(frozen=True)
+class Rank:
+    """Process ``index`` of ``of``: an argument everywhere; only `launch` learns it from outside."""
 
     index: int
     of: int

@@ -1,6 +1,7 @@
 """`Stream`: the endless sequence of lots that one rank sees, from any step on."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,8 @@ from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.voxelise import Voxelise
 
 
-class LotBatch(NamedTuple):
+@dataclass(frozen=True)
+class LotBatch:
     """A rank's part of a lot."""
 
     index: int

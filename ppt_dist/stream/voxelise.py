@@ -76,7 +76,7 @@ def crop(
 
 
 def scene_generator(seed: int, domain: str, epoch: int, scene: str) -> np.random.Generator:
-    """The generator of one scene in one epoch: it depends on nothing else, so any process may use it."""
+    """The generator of one scene in one epoch; it depends on nothing else."""
     parts: Sequence[int | str] = (seed, "augment", domain, epoch, scene)
     digest = hashlib.blake2b(repr(tuple(parts)).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))

@@ -31,7 +31,7 @@ class SpUNetConfig(Section):
     decoder_depths: Counts = (2, 2, 2, 2)
 
     @model_validator(mode="after")
-    def _same_stages(self) -> "SpUNetConfig":  # noqa: N804 (an "after" validator has an instance)
+    def _same_stages(self) -> "SpUNetConfig":
         lengths = {
             len(self.encoder_channels),
             len(self.encoder_depths),

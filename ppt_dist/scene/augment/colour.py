@@ -1,4 +1,4 @@
-"""Augmentations of colour. Each rounds back to whole grey levels, so a scene stays what it is in a file."""
+"""Augmentations of colour; each rounds back to whole grey levels, as a scene has them in a file."""
 
 from dataclasses import replace
 from typing import Annotated, Literal

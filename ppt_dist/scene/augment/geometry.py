@@ -31,7 +31,7 @@ class Center(Section):
 
 
 class Rotate(Section):
-    """Turns points and normals about an axis: z through the origin, x and y through the box's middle."""
+    """Turns points and normals: about z through the origin, about x and y through the middle."""
 
     kind: Literal["rotate"] = "rotate"
     axis: Literal["x", "y", "z"] = "z"
@@ -105,7 +105,7 @@ def rotation(axis: Literal["x", "y", "z"], angle: float) -> Float64[np.ndarray, 
 def _turned(
     rows: Float32[np.ndarray, "points 3"], turn: Float64[np.ndarray, "3 3"]
 ) -> Float32[np.ndarray, "points 3"]:
-    """Each row turned, column by column: the same sums on every processor, unlike a matrix product."""
+    """Each row turned, column by column: the same sums everywhere, unlike a matrix product."""
     x, y, z = rows.T
     t = turn.astype(np.float32)
     return np.stack([x * t[k, 0] + y * t[k, 1] + z * t[k, 2] for k in range(3)], axis=1)

@@ -1,4 +1,4 @@
-"""ScanNet's label table: raw category names and ids to nyu40 ids; release 1 and 2 name columns differently."""
+"""ScanNet's label table: raw category names and ids to nyu40 ids, of releases 1 and 2."""
 
 import csv
 from pathlib import Path
@@ -18,7 +18,7 @@ class LabelTable(NamedTuple):
 
 
 def find_table(root: Path, fallback: Path) -> LabelTable:
-    """The table in the raw root, by the header that a ``.tsv`` there begins with; else ``fallback``."""
+    """The first ``.tsv`` in the raw root whose header is such a table's; else ``fallback``."""
     for path in (*sorted(root.glob("*.tsv")), fallback):
         if path.is_file():
             table = _read(path)

@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 CHUNK = 65_536
 """Points whose neighbourhoods are in memory at once."""
@@ -30,7 +30,7 @@ def of_points(
     cloud = coord.astype(np.float64)
     if len(cloud) < 3:
         return np.zeros_like(coord)
-    tree, size = cKDTree(cloud), min(neighbours, len(cloud))
+    tree, size = KDTree(cloud), min(neighbours, len(cloud))
     axes = [
         _smallest_axis(cloud[tree.query(cloud[start : start + CHUNK], k=size)[1]])
         for start in range(0, len(cloud), CHUNK)

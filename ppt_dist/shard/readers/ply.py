@@ -18,10 +18,11 @@ _TYPES = {
     "float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8",
 }  # fmt: skip
 _LONGEST_HEADER = 1 << 16
+_CORNERS = ("vertex_indices", "vertex_index")
 
 
 class _List(NamedTuple):
-    count: str
+    length: str
     item: str
 
 
@@ -49,7 +50,11 @@ def read_ply(path: Path) -> Ply:
     try:
         content = path.read_bytes()
         elements, form, start = _header(content)
-        tables = _ascii(content[start:], elements) if form == "ascii" else _binary(content[start:], elements)
+        tables = (
+            _ascii(content[start:], elements)
+            if form == "ascii"
+            else _binary(content[start:], elements)
+        )
         return _checked(tables)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file") from None
@@ -90,7 +95,7 @@ def _row(element: _Element, length: int) -> np.dtype:
     fields = []
     for name, kind in element.properties.items():
         if isinstance(kind, _List):
-            fields += [(f"{name} count", kind.count), (name, kind.item, (length,))]
+            fields += [(f"{name} count", kind.length), (name, kind.item, (length,))]
         else:
             fields.append((name, kind))
     return np.dtype(fields)
@@ -159,11 +164,13 @@ def _checked(tables: dict[str, np.ndarray]) -> Ply:
         raise BadInput("no element vertex")
     table = tables["vertex"]
     vertex = {name: table[name] for name in table.dtype.names or ()}
-    face = tables.get("face")
-    names = [] if face is None else [n for n in face.dtype.names or () if n.startswith("vertex_ind")]
     triangles = np.zeros((0, 3), np.int32)
-    for name in (n for n in names if not n.endswith(" count")):
-        triangles = face[name].astype(np.int32)
+    if "face" in tables:
+        face = tables["face"]
+        names = [n for n in face.dtype.names or () if n in _CORNERS]
+        if not names:
+            raise BadInput(f"faces lack {' or '.join(_CORNERS)}")
+        triangles = face[names[0]].astype(np.int32)
     if len(triangles) and not 0 <= triangles.min() <= triangles.max() < len(table):
         raise BadInput(f"a face names vertex {triangles.max()} of {len(table)}")
     return Ply(vertex, triangles)

@@ -47,5 +47,7 @@ def check_scene(scene: Scene, where: Path) -> Scene:
         array = getattr(scene, name)
         if array is not None and not np.isfinite(array).all():
             first = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-            raise BadInput(f"{where}: {name} of point {first} is not finite: {array[first].tolist()}")
+            raise BadInput(
+                f"{where}: {name} of point {first} is not finite: {array[first].tolist()}"
+            )
     return scene

@@ -1,13 +1,13 @@
 """S3DIS v1.2: a room as one text file of points for each object.
 
 Rules of the official preprocessing (Pointcept ``preprocess_s3dis.py`` at d74c646): files in sorted
-order, one instance a file, the class is the file's name up to ``_``; with ``align`` the room is turned
-by (2 - angle / 180) pi about z around the middle of its box. Normals are estimated (`normals.of_points`);
-the official ones come from another download.
+order, one instance a file, the class is the file's name up to ``_``; with ``align`` the room is
+turned by (2 - angle / 180) pi about z around the middle of its box. Normals are estimated
+(`normals.of_points`); the official ones come from another download.
 
 The release holds stray characters in numbers (Area_5/hallway_6/ceiling_1.txt, Area_5/office_19).
-The rule: characters that no number is made of are dropped; if six numbers remain the line is used and
-noted, else the scan is refused.
+The rule: characters that no number is made of are dropped; if six numbers remain the line is used
+and noted, else the scan is refused.
 """
 
 import re
@@ -110,18 +110,24 @@ def _line_by_line(path: Path, content: bytes) -> _Object:
 
 
 def _check(points: Float64[np.ndarray, "points 6"], objects: list[_Object]) -> None:
-    wrong = ~np.isfinite(points).all(axis=1) | (points[:, 3:] < 0).any(1) | (points[:, 3:] > 255).any(1)
+    wrong = (
+        ~np.isfinite(points).all(axis=1) | (points[:, 3:] < 0).any(1) | (points[:, 3:] > 255).any(1)
+    )
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
         ends = np.cumsum([len(o.points) for o in objects])
         path = objects[int(np.searchsorted(ends, first, side="right"))].path
-        raise BadInput(f"{path}: {points[first].tolist()} is not finite, or its colour not in 0 to 255")
+        raise BadInput(
+            f"{path}: {points[first].tolist()} is not finite, or its colour not in 0 to 255"
+        )
 
 
 def _class_of(path: Path, raw: Raw, options: Options) -> int:
     of_prefix = {str(r): i for i, entry in enumerate(raw.recipe.classes) for r in entry.raw}
     if options.unknown not in of_prefix:
-        raise BadInput(f"options.unknown is {options.unknown!r}: {nearest(options.unknown, [*of_prefix])}")
+        raise BadInput(
+            f"options.unknown is {options.unknown!r}: {nearest(options.unknown, [*of_prefix])}"
+        )
     return of_prefix.get(path.stem.split("_")[0], of_prefix[options.unknown])
 
 

@@ -1,13 +1,14 @@
 """ScanNet v1 and v2: the reduced mesh of a scan with its labels.
 
-Rules of the official preprocessing (Pointcept ``preprocess_scannet.py`` at d74c646): vertices in the
-order of the mesh, area-weighted normals, no axis alignment; an object's raw category leads through the
-label table to a nyu40 id and from there to a class; later objects overwrite earlier ones.
+Rules of the official preprocessing (Pointcept ``preprocess_scannet.py`` at d74c646): vertices in
+the order of the mesh, area-weighted normals, no axis alignment; an object's raw category leads
+through the label table to a nyu40 id and from there to a class; later objects overwrite earlier
+ones.
 
-Where ``segs`` or ``aggregation`` are absent, ``labels.ply`` is read. Release 1 writes raw ids into it
-and release 2 nyu40 ids, and nothing in the file says which: an id above 40 cannot be a nyu40 id, so one
-such id makes them all raw; else they are nyu40, with a note where the ``txt`` has no ``axisAlignment``,
-which release 2 always has.
+Where ``segs`` or ``aggregation`` are absent, ``labels.ply`` is read. Release 1 writes raw ids into
+it and release 2 nyu40 ids, and nothing in the file says which: an id above 40 cannot be a nyu40 id,
+so one such id makes them all raw; else they are nyu40, with a note where the ``txt`` has no
+``axisAlignment``, which release 2 has.
 """
 
 import json
@@ -124,10 +125,14 @@ def _from_objects(segments: Path, objects: Path, points: int, classes: _Classes)
             number, name, members = int(group["id"]), str(group["label"]), group["segments"]
             place = np.searchsorted(known, np.asarray(members, np.int64)).clip(max=len(known) - 1)
         except (KeyError, TypeError, ValueError):
-            raise BadInput(f"{objects}: a group lacks id, label or segments: {group!r:.120}") from None
+            raise BadInput(
+                f"{objects}: a group lacks id, label or segments: {group!r:.120}"
+            ) from None
         strangers = np.setdiff1d(members, known[place])
         if len(strangers):
-            raise BadInput(f"{objects}: object {number} has segment {strangers[0]}, not in {segments.name}")
+            raise BadInput(
+                f"{objects}: object {number} has segment {strangers[0]}, not in {segments.name}"
+            )
         segment[place], instance[place] = classes.of_name(name), number
     return _Labels(segment[inverse], packed_ids(instance[inverse]))
 
@@ -138,8 +143,12 @@ def _from_labels(path: Path, txt: Path, points: int, classes: _Classes) -> _Labe
         raise BadInput(f"{path}: {len(ids)} vertices, but the mesh has {points}")
     raw = bool((ids > HIGHEST_NYU40).any())
     aligned = txt.is_file() and "axisAlignment" in txt.read_text("utf-8", "replace")
-    doubt = () if raw or aligned else (
-        f"{path}: no id above {HIGHEST_NYU40} and no axisAlignment in {txt.name}: read as nyu40 ids",
+    doubt = (
+        ()
+        if raw or aligned
+        else (
+            f"{path}: no id above {HIGHEST_NYU40}, no axisAlignment in {txt.name}: read as nyu40",
+        )
     )
     none = np.full(points, UNLABELLED, np.int32)
     return _Labels(classes.of_ids(ids, raw=raw), none, doubt)

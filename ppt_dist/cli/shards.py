@@ -1,0 +1,115 @@
+"""``ppt-dist pack``, ``validate`` and ``info``: raw scans to shards, and what the shards are."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from ppt_dist.cli import app
+
+
+@app.command()
+def pack(
+    recipe: Annotated[str, typer.Argument(help="A shipped domain's name, or a recipe's path.")],
+    raw: Annotated[Path, typer.Option(help="Raw scans, or a folder with one of the domain.")],
+    out: Annotated[Path, typer.Option(help="Gets a folder for the domain.")] = Path("shards"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes; no byte depends on it.")] = 1,
+    split: Annotated[list[str] | None, typer.Option(help="Only these splits.")] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave broken scans out; exit code 1.")
+    ] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Exit code 1 where scans of a split are absent.")
+    ] = False,
+) -> None:
+    """Pack a domain's raw scans into indexed tars with a manifest.
+
+    Run again, it continues, or says that all is done.
+
+    Example: ppt-dist pack scannet --raw raw --out packed --workers 2
+    """
+    from ppt_dist.shard.pack import PackOptions, pack
+    from ppt_dist.shard.recipe import find_recipe
+
+    found, folder = find_recipe(recipe)
+    options = PackOptions(workers, tuple(split) if split else None, skip_broken)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(f"pack {found.name}", total=None)
+        report = pack(
+            found, folder, raw, out, options, lambda n, of: bar.update(task, completed=n, total=of)
+        )
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
+    for name, reason in sorted(report.broken.items()):
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    absent = 0
+    for name, part in report.manifest.splits.items():
+        absent += len(part.absent)
+        more = ", ..." if len(part.absent) > 3 else ""
+        named = f" ({', '.join(part.absent[:3])}{more})" if part.absent else ""
+        print(
+            f"{name}: {part.scenes} scenes, {part.points} points, {len(part.absent)} absent{named}"
+        )
+    if absent:
+        print("the manifest names every absent scene")
+    print(f"{report.folder}: {'all was done before' if report.unchanged else 'packed'}")
+    if report.broken or (complete and absent):
+        raise typer.Exit(1)
+
+
+PackedFolder = Annotated[Path, typer.Argument(help="A packed domain, or a folder of several.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")]
+
+
+@app.command()
+def validate(folder: PackedFolder, as_json: AsJson = False) -> None:
+    """Compare every byte with its hash and every record with the manifest; exit code 1 on a fault.
+
+    Example: ppt-dist validate packed/scannet
+    """
+    from ppt_dist.shard.validate import packed_domains
+    from ppt_dist.shard.validate import validate as faults_of
+
+    faults = {}
+    with Progress(console=Console(stderr=True)) as bar:
+        for domain in packed_domains(folder):
+            task = bar.add_task(f"validate {domain.name}", total=None)
+            found = faults_of(domain, lambda n, of, t=task: bar.update(t, completed=n, total=of))
+            faults[str(domain)] = [fault._asdict() for fault in found]
+    if as_json:
+        print(json.dumps(faults, indent=1))
+    else:
+        for domain, found in faults.items():
+            for fault in found:
+                print(f"{domain}/{fault['shard']} {fault['key']}: {fault['reason']}")
+            print(f"{domain}: {len(found)} faults" if found else f"{domain}: whole")
+    if any(faults.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(folder: PackedFolder, as_json: AsJson = False) -> None:
+    """Scenes, points, and points by class of packed domains.
+
+    Example: ppt-dist info packed --json
+    """
+    from ppt_dist.shard.info import summary
+    from ppt_dist.shard.validate import packed_domains
+
+    domains = [summary(domain) for domain in packed_domains(folder)]
+    if as_json:
+        print(json.dumps({domain["domain"]: domain for domain in domains}, indent=1))
+        return
+    for domain in domains:
+        table = Table("class", *domain["splits"], title=f"{domain['domain']}: {domain['title']}")
+        for row in ("scenes", "points", "absent", "bytes", "unlabelled"):
+            table.add_row(row, *(f"{part[row]:,}" for part in domain["splits"].values()))
+        table.add_section()
+        for name in next(iter(domain["splits"].values()))["points_by_class"]:
+            counts = (part["points_by_class"][name] for part in domain["splits"].values())
+            table.add_row(name, *(f"{count:,}" for count in counts))
+        Console().print(table)
