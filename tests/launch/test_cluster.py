@@ -1,8 +1,11 @@
 """A private cluster: who may use it, and what it leaves behind."""
 
 import stat
+import subprocess
+import sys
 import urllib.error
 
+import psutil
 import pytest
 
 from ppt_dist.launch import process
@@ -12,6 +15,16 @@ from ppt_dist.launch.spec import find_spec
 from ppt_dist.section import BadInput
 
 LEFT = {"owner.lock", "ray-head.log", "ray-logs"}
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from ppt_dist.launch.cluster import LocalCluster
+from ppt_dist.launch.spec import find_spec
+with LocalCluster(find_spec("local"), Path(sys.argv[1])):
+    print("up", flush=True)
+    time.sleep(900)
+"""
 
 
 def test_free_ports_are_all_different():
@@ -45,6 +58,28 @@ def test_a_cluster_ends_with_its_block_and_leaves_its_logs_alone_behind(tmp_path
     assert not any(p.is_running() and p.status() != "zombie" for p in alive.values())
     assert not temp.exists()
     assert {path.name for path in tmp_path.iterdir()} == LEFT
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_killed_owner_takes_its_cluster_along_and_the_next_owner_tidies_up(tmp_path):
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, tmp_path], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"up\n"
+    owner.stdout.close()
+    alive = process.marked(str(tmp_path))
+    temp = (tmp_path / "ray").readlink()
+    assert len(alive) > 3
+
+    owner.kill()
+    owner.wait()
+
+    assert not psutil.wait_procs(alive.values(), timeout=120)[1]
+    impossible = find_spec("local").model_copy(update={"start_seconds": 1})
+    with pytest.raises(RunFailed, match="too slow"):
+        LocalCluster(impossible, tmp_path).__enter__()
+    assert not temp.exists()
+    assert {path.name for path in tmp_path.iterdir()} <= LEFT
 
 
 @pytest.mark.ray
