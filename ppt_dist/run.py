@@ -106,10 +106,13 @@ class LossConfig(Section):
     """A class weighs its frequency in training to the power of minus this; 0 as published."""
 
 
+Stage = Literal["plain", 0, 1, 2, 3]
+
+
 class EngineConfig(Section):
     """What turns losses into steps, and on how many processes."""
 
-    stage: Literal["plain", 0, 1, 2, 3] = 1
+    stage: Stage = 1
     """``plain`` is PyTorch alone; 0 to 3 are DeepSpeed's ZeRO stages."""
     ranks: PositiveInt = 1
     threads: PositiveInt = 1

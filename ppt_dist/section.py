@@ -3,7 +3,7 @@
 import difflib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -28,7 +28,7 @@ class Section(BaseModel):
 S = TypeVar("S", bound=Section)
 
 
-def parse(section: type[S], table: Mapping[str, Any], source: Path | str) -> S:
+def parse(section: type[S], table: object, source: Path | str) -> S:
     """The table as a ``section``.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from torch.multiprocessing.spawn import spawn
 
 from ppt_dist.stream.rank import Rank
 from ppt_dist.train.ranks import Ranks
@@ -22,7 +22,7 @@ def run_ranks(function: Callable[..., Any], of: int, *args: Any) -> list[Any]:
     ``function`` must be importable. The error of the first rank that fails is raised here.
     """
     with TemporaryDirectory() as folder:
-        mp.spawn(_one_rank, (function, of, Path(folder), args), nprocs=of)
+        spawn(_one_rank, (function, of, Path(folder), args), nprocs=of)
         return [torch.load(Path(folder) / f"{i}.pt", weights_only=True) for i in range(of)]
 
 
@@ -31,9 +31,12 @@ def _one_rank(
 ) -> None:
     os.environ.update(RANK=str(index), WORLD_SIZE=str(of), LOCAL_RANK=str(index))
     torch.set_num_threads(1)
-    store = dist.FileStore(str(folder / "store"), of)
     dist.init_process_group(
-        "gloo", store=store, rank=index, world_size=of, timeout=timedelta(seconds=120)
+        "gloo",
+        init_method=f"file://{folder / 'store'}",
+        rank=index,
+        world_size=of,
+        timeout=timedelta(seconds=120),
     )
     try:
         result = function(Ranks(Rank(index, of)), *args)

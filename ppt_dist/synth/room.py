@@ -129,12 +129,7 @@ class _Builder:
 
     def _is_free(self, place: _Place) -> bool:
         inside = min(place.low) > 0.01 and place.high[0] < self.width and place.high[1] < self.depth
-        gap = 0.08
-        return inside and all(
-            place.high[i] + gap < other.low[i] or other.high[i] + gap < place.low[i]
-            for other in self._taken
-            for i in (_apart(place, other, gap),)
-        )
+        return bool(inside) and all(_apart(place, other) for other in self._taken)
 
     def _hang(self, shape: str, side: _Wall, start: float) -> None:
         low, high, depth = {
@@ -187,6 +182,8 @@ class _Builder:
         self.surfaces += [part.moved(turn, shift) for part in parts]
 
 
-def _apart(a: _Place, b: _Place, gap: float) -> int:
-    """The axis on which two places are apart, or 0."""
-    return 1 if a.high[1] + gap < b.low[1] or b.high[1] + gap < a.low[1] else 0
+def _apart(a: _Place, b: _Place, gap: float = 0.08) -> bool:
+    """Whether ``gap`` metres lie between two places along an axis of the room."""
+    return any(
+        bool(a.high[i] + gap < b.low[i] or b.high[i] + gap < a.low[i]) for i in range(len(a.low))
+    )

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float64
 
 Vector = Float64[np.ndarray, " 3"]
+Corner = tuple[float, float, float]
+"""A corner of a box, metres."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,7 @@ class Brush:
         """One that faces along the cross product of its edges."""
         return Surface(self.shape, self.piece, self.color, origin, along, across)
 
-    def box(
-        self, low: tuple[float, float, float], high: tuple[float, float, float]
-    ) -> Iterator[Surface]:
+    def box(self, low: Corner, high: Corner) -> Iterator[Surface]:
         """The outward faces of a box, without the one that stands on the floor."""
         a, d = np.array(low, float), np.array(high, float) - np.array(low, float)
         x, y, z = np.diag(d)

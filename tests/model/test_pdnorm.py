@@ -17,7 +17,7 @@ FLAGS = [
 ]
 
 
-def make(**flags: bool) -> PDNorm:
+def make(**flags) -> PDNorm:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         norm = PDNormConfig(**flags).build(DOMAINS, 7, lambda t: t).norm(5).double()
@@ -87,6 +87,9 @@ def test_running_statistics_follow_torchs_rule_and_only_in_the_row_of_the_domain
 
 def test_evaluation_uses_the_running_statistics_of_the_domain():
     norm = make(affine=True, zero_init=False)
+    assert norm.modulation
+    assert norm.weight
+    assert norm.bias
     norm(cloud(mean=9.0), prompt("s3dis"))
     norm.eval()
     x, where = cloud(3), prompt("s3dis")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ppt_dist.model.adapter.pdnorm import PDNormConfig
 from ppt_dist.model.bank import Bank
 from ppt_dist.model.prompt import Prompt
-from ppt_dist.run import EngineConfig, OptimConfig, Rates
+from ppt_dist.run import EngineConfig, OptimConfig, Rates, Stage
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine import build_engine
@@ -23,10 +23,13 @@ TURNS = ("alpha", "beta", "alpha", "alpha", "gamma", "beta", "gamma", "alpha", "
 """Domain of each step's first lot; a second lot is of the next turn. Gamma is new in step 4."""
 
 
+CLIP = 0.4
+
+
 class Case(NamedTuple):
     """One combination that the laws must hold for."""
 
-    stage: Literal["plain", 0, 1, 2, 3]
+    stage: Stage
     optimizer: Literal["adamw", "sgd"] = "adamw"
     lots: int = 1
     scenes: int = 3
@@ -40,7 +43,7 @@ class Case(NamedTuple):
             kind=self.optimizer,
             rate=0.02,
             decay=0.05,
-            clip=0.4,
+            clip=CLIP,
             rates=Rates(prompt=0.5, modulation=0.1),
             warm_share=0.3,
         )

@@ -9,12 +9,13 @@ A reader is two functions:
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.readers.reading import Raw, Reading
 
 
+@runtime_checkable
 class Reader(Protocol):
     """What a module in this folder offers."""
 
