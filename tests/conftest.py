@@ -1,9 +1,12 @@
-"""Where the given data is, and which skips CI accepts."""
+"""Where the given data is, made-up scans for every test, and which skips CI accepts."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+from ppt_dist.synth.make import make_raw
+from tests.packing import pack_domain
 
 EXPECTED_SKIPS = Path(__file__).parent / "expected_skips.txt"
 SHARED = "PPT_DIST_SHARED"
@@ -15,6 +18,23 @@ def shared() -> Path:
     folder = Path(os.environ.get(SHARED, "absent"))
     if not (folder / "real").is_dir():
         pytest.skip(f"{SHARED} names no folder with real/, parity/ and clip_text/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory) -> Path:
+    """Three made-up scans of each domain: two to train, one to validate."""
+    folder = tmp_path_factory.mktemp("raw")
+    make_raw(folder, 3, seed=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packed(raw, tmp_path_factory) -> Path:
+    """Both domains, packed."""
+    folder = tmp_path_factory.mktemp("packed")
+    for domain in ("scannet", "s3dis"):
+        pack_domain(domain, raw, folder)
     return folder
 
 

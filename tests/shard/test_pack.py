@@ -22,7 +22,7 @@ from ppt_dist.shard.info import summary
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.records import Records
 from ppt_dist.shard.validate import validate
-from tests.shard.conftest import pack_domain
+from tests.packing import pack_domain
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -106,7 +106,7 @@ def test_a_pack_killed_anywhere_continues_to_the_same_bytes_and_leaves_nothing_t
 ):
     program = (
         "from pathlib import Path\n"
-        "from tests.shard.conftest import pack_domain\n"
+        "from tests.packing import pack_domain\n"
         "if __name__ == '__main__':\n"
         f"    pack_domain('s3dis', Path({str(raw)!r}), Path({str(tmp_path)!r}), workers=2)"
     )
