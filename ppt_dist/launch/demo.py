@@ -20,6 +20,7 @@ from ppt_dist.launch.spec import find_spec
 from ppt_dist.launch.start import Override, on_private_cluster, result_of
 from ppt_dist.run import RunConfig, load_run
 from ppt_dist.section import BadInput
+from ppt_dist.shard.recipe import find_recipe
 from ppt_dist.train.folder import claim
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -30,9 +31,6 @@ CONFIGS = next(
 
 WORLD, PACKED = "world.json", "packed"
 """What the raw scenes are made of; a mark that all of them are packed."""
-
-STRUCTURE = frozenset({"floor", "wall", "ceiling"})
-"""Classes that are easy and large: the table shows the mean of the others as well."""
 
 
 def run_demo(out: Path, scenes: int, seed: int, run_file: Path | None) -> None:
@@ -146,15 +144,21 @@ def _print_table(model: dict[str, Any], forest: dict[str, Any]) -> None:
             f"{figures['points_per_s']:,.0f}",
             f"{other:.3f}",
             f"{mine / max(other, 1e-9):.2f}",
-            f"{things(figures):.3f}",
+            f"{things(figures, stuff_of(name)):.3f}",
         )
     Console().print(table)
-    _say("things: mean IoU of the classes other than floor, wall and ceiling")
+    _say("things: mean IoU of the classes that the recipe does not mark as stuff")
 
 
-def things(figures: dict[str, Any]) -> float:
-    """Mean IoU over the present classes that are not `STRUCTURE`; 0 where there is none."""
-    ious = [figures["iou"][name] for name in figures["present"] if name not in STRUCTURE]
+def stuff_of(domain: str) -> frozenset[str]:
+    """Classes of a shipped domain that are easy and large: the building itself."""
+    recipe, _ = find_recipe(domain)
+    return frozenset(entry.name for entry in recipe.classes if entry.stuff)
+
+
+def things(figures: dict[str, Any], stuff: frozenset[str]) -> float:
+    """Mean IoU over the present classes that are not ``stuff``; 0 where there is none."""
+    ious = [figures["iou"][name] for name in figures["present"] if name not in stuff]
     return sum(ious) / max(len(ious), 1)
 
 

@@ -23,6 +23,8 @@ class ClassEntry(Section):
     """What the raw files call it: ids, or names, in the reader's terms."""
     word: str | None = None
     """What the text encoder is asked for, where that is not the name."""
+    stuff: bool = False
+    """Part of the building, such as a floor, and not a thing that one counts."""
 
 
 class Recipe(Section):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ppt_dist.launch.demo import CONFIGS, things, write_run_file
+from ppt_dist.launch.demo import CONFIGS, stuff_of, things, write_run_file
 from ppt_dist.launch.start import Override
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
@@ -20,9 +20,15 @@ def test_the_demos_run_file_keeps_all_data_and_results_inside_its_folder(tmp_pat
     assert (run.optim.rates.prompt, run.optim.rates.modulation) == (0.1, 0.1)
 
 
-def test_things_are_the_present_classes_other_than_floor_wall_and_ceiling():
+def test_the_building_itself_is_stuff_in_every_shipped_domain_of_the_demo():
+    assert stuff_of("scannet") == {"floor", "wall"}
+    assert stuff_of("s3dis") == {"floor", "wall", "ceiling"}
+
+
+def test_things_are_the_present_classes_that_are_not_stuff():
     iou = {"floor": 1.0, "wall": 1.0, "chair": 0.5, "table": 0.1, "sofa": 0.0}
-    assert things({"iou": iou, "present": ["floor", "wall", "chair", "table"]}) == 0.3
+    stuff = frozenset({"floor", "wall"})
+    assert things({"iou": iou, "present": ["floor", "wall", "chair", "table"]}, stuff) == 0.3
 
 
 def test_overrides_change_the_engine_alone_and_an_unknown_stage_is_refused():
