@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli_w
@@ -55,10 +56,14 @@ def write_run_file(folder, name):
     return path
 
 
+def events_of(folder) -> list[dict[str, Any]]:
+    return list(read_events(folder))
+
+
 def losses(folder):
     """Those of each step by rank and attempt."""
     found = {}
-    for event in read_events(folder):
+    for event in events_of(folder):
         if event["event"] == "step":
             origin = (event["writer"], event["attempt"])
             found.setdefault(origin, {})[event["step"]] = [lot["loss"] for lot in event["lots"]]
@@ -79,7 +84,7 @@ def test_after_a_rank_is_killed_the_run_goes_on_from_its_checkpoint_with_the_sam
     calm = losses(runs["stage-1"])["rank-0", 1]
     killed = losses(runs["killed"])
     begun, ended = killed["rank-0", 1], killed["rank-0", 2]
-    restored = [e["step"] for e in read_events(runs["killed"]) if e["event"] == "restored"]
+    restored = [e["step"] for e in events_of(runs["killed"]) if e["event"] == "restored"]
     assert restored == [restored[0]] * 2
     assert restored[0] in {2, 4}
     assert list(ended) == list(range(restored[0], STEPS))
