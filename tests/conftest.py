@@ -4,12 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ppt_dist.synth.make import make_raw
 from tests.packing import pack_domain
 
 EXPECTED_SKIPS = Path(__file__).parent / "expected_skips.txt"
 SHARED = "PPT_DIST_SHARED"
+
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.codec import decode
 from ppt_dist.shard.index import IndexEntry, read_index
 from ppt_dist.shard.manifest import Manifest, read_manifest
-from ppt_dist.shard.tar import members_of
+from ppt_dist.shard.member import members_of
 
 
 class Records:

@@ -13,8 +13,8 @@ from ppt_dist.section import BadInput
 from ppt_dist.shard.codec import decode
 from ppt_dist.shard.index import IndexEntry, parse_index
 from ppt_dist.shard.manifest import MANIFEST, Manifest, Shard, Split, read_manifest
+from ppt_dist.shard.member import members_of
 from ppt_dist.shard.shelf import check_labels, sha256_of
-from ppt_dist.shard.tar import members_of
 
 END = "end of archive"
 """In place of a key for the bytes behind the last record."""

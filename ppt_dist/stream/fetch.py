@@ -32,6 +32,10 @@ class Order(NamedTuple):
     slots: tuple[Slot, ...]
 
 
+Load = Callable[[Order], list[VoxelScene]]
+"""It is sent to the processes with every order."""
+
+
 class Loader(NamedTuple):
     """How an order becomes voxels; small, so that it travels with every order."""
 
@@ -66,7 +70,7 @@ class Fetchers:
     """
 
     def __init__(
-        self, load: Loader, processes: int, ahead: int, on_fault: Callable[[str], object]
+        self, load: Load, processes: int, ahead: int, on_fault: Callable[[str], object]
     ) -> None:
         self._load, self._processes, self._ahead = load, processes, ahead
         self._on_fault = on_fault

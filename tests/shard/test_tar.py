@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppt_dist.section import BadInput
-from ppt_dist.shard.tar import check_key, members_of, write_tar
+from ppt_dist.shard.member import members_of
+from ppt_dist.shard.tar import check_key, write_tar
 
 RECORDS = [("a-1", {"meta.json": b"{}", "coord.npy": b"x" * 700}), ("b_2", {"meta.json": b"{} "})]
 

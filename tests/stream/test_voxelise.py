@@ -1,0 +1,103 @@
+"""Scenes to voxels: channels, crop, the way back, and the generator of every draw."""
+
+import numpy as np
+import pytest
+
+from ppt_dist.scene.augment.geometry import Jitter, Rotate
+from ppt_dist.scene.scene import Scene
+from ppt_dist.stream.voxelise import Voxelise, crop, scene_generator
+
+
+@pytest.fixture
+def scene():
+    """500 points of a room of 3 x 2 x 2 metres, its floor at 5 metres."""
+    rng = np.random.default_rng(3)
+    normal = rng.normal(size=(500, 3)).astype(np.float32)
+    return Scene(
+        name="room",
+        coord=(rng.random((500, 3)) * (3, 2, 2) + (0, 0, 5)).astype(np.float32),
+        segment=rng.integers(-1, 4, 500).astype(np.int16),
+        instance=np.zeros(500, np.int32),
+        color=rng.integers(0, 256, (500, 3)).astype(np.uint8),
+        normal=normal / np.linalg.norm(normal, axis=1, keepdims=True),
+    )
+
+
+def voxelise(**options):
+    whole = Voxelise(edge=0.2, channels=("color", "normal", "height"), color_range="unit")
+    return whole._replace(**options)
+
+
+def test_draws_of_a_scenes_generator_are_those_of_the_first_day():
+    draws = scene_generator(0, "scannet", 0, "scene0000_00").integers(0, 2**63, 4)
+    assert draws.tolist() == [
+        4296063838826828758,
+        6925684042248629451,
+        7106901665856182102,
+        2248003350017495409,
+    ]
+    assert scene_generator(7, "s3dis", 3, "Area_1-hallway_1").integers(0, 2**63) == (
+        6206414644465386333
+    )
+
+
+def test_every_point_finds_the_voxel_that_holds_it(scene):
+    voxels = voxelise().evaluate(scene)
+    assert voxels.inverse is not None
+    assert voxels.point_label is not None
+    low, high = scene.coord.min(axis=0), scene.coord.max(axis=0)
+    middle = (low + high) / 2
+    centred = scene.coord - np.array([middle[0], middle[1], low[2]], np.float32)
+    cells = np.floor(centred / np.float32(0.2)).astype(int)
+    cells -= cells.min(axis=0)
+    assert np.array_equal(voxels.grid[voxels.inverse], cells)
+    assert len(np.unique(voxels.grid, axis=0)) == len(voxels.grid)
+    assert np.array_equal(voxels.point_label, scene.segment)
+
+
+def test_channels_are_the_scenes_own_in_the_order_that_is_asked_for(scene):
+    voxels = voxelise(channels=("height", "color", "normal")).evaluate(scene)
+    first = [np.flatnonzero(voxels.inverse == v)[0] for v in range(len(voxels.grid))]
+    height = scene.coord[first, 2] - scene.coord[first, 2].min()
+    assert voxels.feat[:, 0] == pytest.approx(height, abs=1e-6)
+    assert voxels.feat[:, 1:4] == pytest.approx(scene.color[first] / 255, abs=1e-6)
+    assert np.array_equal(voxels.feat[:, 4:], scene.normal[first])
+
+
+def test_the_symmetric_range_takes_black_to_minus_1_and_white_to_1(scene):
+    scene.color[:] = np.where(np.arange(500)[:, None] % 2, 0, 255)
+    feat = voxelise(channels=("color",), color_range="symmetric").evaluate(scene).feat
+    assert set(np.unique(feat)) == {-1.0, 1.0}
+
+
+def test_a_channel_that_the_scene_lacks_is_zero(scene):
+    bare = Scene("bare", scene.coord, scene.segment, scene.instance)
+    feat = voxelise().evaluate(bare).feat
+    assert feat.shape[1] == 7
+    assert not feat[:, :6].any()
+    assert feat[:, 6].max() > 1
+
+
+def test_the_same_generator_gives_the_same_bytes_and_another_epoch_others(scene):
+    def train(epoch):
+        augment = (Rotate(), Jitter())
+        rng = scene_generator(1, "scannet", epoch, scene.name)
+        return voxelise(augment=augment, crop=60).train(scene, rng)
+
+    first, again, other = train(0), train(0), train(1)
+    assert first.feat.tobytes() == again.feat.tobytes()
+    assert first.grid.tobytes() == again.grid.tobytes()
+    assert first.feat.tobytes() != other.feat.tobytes()
+    assert len(first.grid) == len(first.feat) == len(first.label) == 60
+
+
+def test_a_crop_keeps_the_voxels_nearest_to_one_of_them_in_their_order():
+    coord = np.random.default_rng(0).random((200, 3)).astype(np.float32)
+    kept = crop(coord, 50, np.random.default_rng(1))
+    center = coord[np.random.default_rng(1).integers(200)]
+    distance = np.linalg.norm(coord - center, axis=1)
+    assert len(kept) == 50
+    assert np.array_equal(kept, np.sort(kept))
+    assert distance[kept].max() <= np.delete(distance, kept).min()
+    assert np.array_equal(crop(coord, 200, np.random.default_rng(1)), np.arange(200))
+    assert np.array_equal(crop(coord, None, np.random.default_rng(1)), np.arange(200))
