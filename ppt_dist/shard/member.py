@@ -1,4 +1,4 @@
-"""Members of a record in a tar, read without trusting them, and without webdataset and its torch."""
+"""Members of a record in a tar, read without trusting them; webdataset would import torch."""
 
 import tarfile
 
