@@ -1,92 +1,149 @@
-"""Real training on Ray: every ZeRO stage, and a run whose rank is killed."""
+"""Real training on Ray: every ZeRO stage, a killed rank, and everything killed at once."""
 
+import os
+import signal
 import subprocess
 import sys
-import tomllib
+import time
 from pathlib import Path
-from typing import Any
 
+import psutil
 import pytest
-import tomli_w
 
-from ppt_dist.journal.journal import read_events
-from ppt_dist.launch.demo import CONFIGS
+from ppt_dist.journal.journal import EVENTS
+from ppt_dist.launch import process
 from ppt_dist.run import load_run
 from ppt_dist.train.folder import claim
 from tests.launch.conftest import drive
+from tests.launch.small_run import events_of, losses, write_run_file
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-NAMES = ("stage-0", "stage-1", "stage-2", "stage-3", "killed")
-STEPS = 6
+PPT_DIST = Path(sys.executable).with_name("ppt-dist")
+STAGES = ("stage-0", "stage-1", "stage-2", "stage-3")
+SHORT, LONG = 6, 40
 
 
 @pytest.fixture(scope="module")
-def runs(cluster, tmp_path_factory):
+def runs(cluster, packed, tmp_path_factory):
     """Folders by name after one group of two ranks has trained them all; see the driver."""
     folder = tmp_path_factory.mktemp("training")
-    ppt_dist("raw", "make", "--out", folder / "raw", "--scenes", 3)
-    for domain in ("scannet", "s3dis"):
-        ppt_dist("pack", domain, "--raw", folder / "raw", "--out", folder)
-    found = {name: load_run(write_run_file(folder, name)) for name in NAMES}
-    for run in found.values():
+    files = [write_run_file(folder, packed, name, SHORT, stage=int(name[-1])) for name in STAGES]
+    files += [write_run_file(folder, packed, name, LONG, fetchers=1) for name in ("calm", "killed")]
+    found = [load_run(path) for path in files]
+    for run in found:
         claim(run)
 
     assert drive(cluster, folder, 2, 1, "trains") == ""
 
-    return {name: run.folder for name, run in found.items()}
-
-
-def ppt_dist(*words):
-    program = Path(sys.executable).with_name("ppt-dist")
-    subprocess.run([program, *map(str, words)], check=True, timeout=300)
-
-
-def write_run_file(folder, name):
-    """The demo's run, smaller; the engine's stage is in the name, the killed one's is 1."""
-    table = tomllib.loads((CONFIGS / "demo.toml").read_text())
-    table |= {"name": name, "steps": STEPS, "runs": ".", "lots": {"scenes": 2}}
-    for domain, use in table["domains"].items():
-        use |= {"shards": domain, "crop": 300}
-    table["model"]["head"]["vectors"] = str(CONFIGS / "text/minilm.safetensors")
-    engine = {"stage": 1, "fetchers": 1} if name == "killed" else {"stage": int(name[-1])}
-    table |= {"engine": {"fetchers": 0, "ranks": 2} | engine, "checkpoint": {"every": 2}}
-    path = folder / f"{name}.toml"
-    path.write_text(tomli_w.dumps(table))
-    return path
-
-
-def events_of(folder) -> list[dict[str, Any]]:
-    return list(read_events(folder))
-
-
-def losses(folder):
-    """Those of each step by rank and attempt."""
-    found = {}
-    for event in events_of(folder):
-        if event["event"] == "step":
-            origin = (event["writer"], event["attempt"])
-            found.setdefault(origin, {})[event["step"]] = [lot["loss"] for lot in event["lots"]]
-    return found
+    return {run.name: run.folder for run in found}
 
 
 def test_every_zero_stage_trains_through_ray_with_the_losses_of_stage_0(runs):
     first = losses(runs["stage-0"])["rank-0", 1]
-    assert list(first) == list(range(STEPS))
-    for name in ("stage-1", "stage-2", "stage-3"):
+    assert list(first) == list(range(SHORT))
+    for name in STAGES[1:]:
         theirs = losses(runs[name])["rank-0", 1]
         for step, values in first.items():
             assert theirs[step] == pytest.approx(values, rel=1e-4), (name, step)
-        assert (runs[name] / f"evaluation/step-{STEPS:08d}.json").exists()
+        assert (runs[name] / f"evaluation/step-{SHORT:08d}.json").exists()
 
 
 def test_after_a_rank_is_killed_the_run_goes_on_from_its_checkpoint_with_the_same_bits(runs):
-    calm = losses(runs["stage-1"])["rank-0", 1]
+    calm = losses(runs["calm"])
+    (whole,) = [steps for (writer, _), steps in calm.items() if writer == "rank-0"]
     killed = losses(runs["killed"])
     begun, ended = killed["rank-0", 1], killed["rank-0", 2]
     restored = [e["step"] for e in events_of(runs["killed"]) if e["event"] == "restored"]
     assert restored == [restored[0]] * 2
-    assert restored[0] in {2, 4}
-    assert list(ended) == list(range(restored[0], STEPS))
+    assert 2 <= restored[0] < LONG
+    assert list(ended) == list(range(restored[0], LONG))
     for part in (begun, ended):
-        assert part == {step: calm[step] for step in part}
+        assert part == {step: whole[step] for step in part}
+    assert weights(runs["killed"]) == weights(runs["calm"])
+
+
+def test_after_everything_is_killed_the_same_command_goes_on_with_the_same_bits(
+    runs, packed, tmp_path
+):
+    run_file = write_run_file(tmp_path, packed, "drill", LONG, fetchers=1)
+    folder = tmp_path / "drill"
+
+    first = subprocess.Popen([PPT_DIST, "train", run_file], start_new_session=True)
+    reached(folder, 1)
+    kill_a_fetcher(folder)
+    reached(folder, 6)
+    kill_everything(first, folder)
+    newest, before = sorted(folder.glob("checkpoints/step-*"), reverse=True)[:2]
+    damage(newest / "tensors.safetensors")
+    again = subprocess.run([PPT_DIST, "train", run_file], timeout=300, check=False)
+
+    assert again.returncode == 0
+    (whole,) = [s for (writer, _), s in losses(runs["calm"]).items() if writer == "rank-0"]
+    begun, ended = (losses(folder)["rank-0", attempt] for attempt in (1, 2))
+    assert list(ended) == list(range(int(before.name.removeprefix("step-")), LONG))
+    for part in (begun, ended):
+        assert part == {step: whole[step] for step in part}
+    assert weights(folder) == weights(runs["calm"])
+    faults = [(e["attempt"], e["text"]) for e in events_of(folder) if e["event"] == "fault"]
+    assert any(attempt == 1 and "fetcher died" in text for attempt, text in faults)
+    assert any(attempt == 2 and newest.name in text for attempt, text in faults)
+
+
+def test_a_job_submitted_by_hand_to_a_running_cluster_trains_the_same(
+    runs, cluster, packed, tmp_path
+):
+    run_file = write_run_file(tmp_path, packed, "by-hand", SHORT)
+    submit = (PPT_DIST.with_name("ray"), "job", "submit", "--address", cluster.api)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    env |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(cluster.token_file)}
+
+    done = subprocess.run(
+        [*submit, "--", "ppt-dist", "train", run_file],
+        env=env, timeout=300, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    ours, theirs = losses(tmp_path / "by-hand"), losses(runs["stage-1"])
+    assert ours["rank-0", 1] == theirs["rank-0", 1]
+
+
+def weights(folder):
+    """The last checkpoint's bytes."""
+    return (folder / f"checkpoints/step-{LONG:08d}/tensors.safetensors").read_bytes()
+
+
+def reached(folder, step):
+    """Wait until rank 0 has done a step of its first attempt."""
+    events = folder / EVENTS / "rank-0-1.jsonl"
+    deadline = time.monotonic() + 300
+    while not (events.exists() and f'"step": {step},'.encode() in events.read_bytes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill_a_fetcher(folder):
+    fetchers = [p for p in ours(folder) if "multiprocessing.spawn" in " ".join(p.cmdline())]
+    assert len(fetchers) == 2
+    fetchers[0].kill()
+
+
+def kill_everything(owner, folder):
+    """SIGKILL to the command, to Ray and to every worker."""
+    processes = ours(folder)
+    os.kill(owner.pid, signal.SIGKILL)
+    for one in processes:
+        one.kill()
+    owner.wait()
+    assert not psutil.wait_procs(processes, timeout=120)[1]
+
+
+def ours(folder):
+    """Processes of the private cluster of a run."""
+    return list(process.marked(f"PPT_DIST_CLUSTER:{folder / 'cluster'}:").values())
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
