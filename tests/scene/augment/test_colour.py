@@ -1,0 +1,62 @@
+"""Augmentations of colour: whole grey levels in, whole grey levels out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ppt_dist.scene.augment.colour import ChromaticJitter, ChromaticTranslation
+
+EACH = pytest.mark.parametrize("augment", [ChromaticTranslation(share=1), ChromaticJitter(share=1)])
+
+
+@EACH
+def test_a_scene_without_colour_stays_as_it_is(scene, augment):
+    bare = replace(scene, color=None)
+    assert augment(bare, np.random.default_rng(0)) is bare
+
+
+@EACH
+def test_colours_change_stay_bytes_and_nothing_else_moves(scene, augment):
+    changed = augment(scene, np.random.default_rng(0))
+    assert changed.color.dtype == np.uint8
+    assert not np.array_equal(changed.color, scene.color)
+    assert changed.coord is scene.coord
+    assert changed.normal is scene.normal
+
+
+@EACH
+def test_white_and_black_do_not_wrap_around(scene, augment):
+    for level, keeps in ((255, lambda c: c.min() > 100), (0, lambda c: c.max() < 155)):
+        flat = replace(scene, color=np.full_like(scene.color, level))
+        assert all(keeps(augment(flat, np.random.default_rng(s)).color) for s in range(20))
+
+
+def change(augment, scene, rng):
+    color = augment(scene, rng).color
+    return color.astype(float) - scene.color
+
+
+def test_a_translation_adds_one_offset_a_channel_within_its_ratio(scene):
+    grey = replace(scene, color=np.full_like(scene.color, 128))
+    rng = np.random.default_rng(0)
+    shifts = []
+    for _ in range(200):
+        color = change(ChromaticTranslation(share=1, ratio=0.1), grey, rng)
+        assert (color == color[0]).all()
+        shifts.append(color[0])
+    assert np.abs(shifts).max() <= 26  # 25.5, rounded
+    assert np.ptp(shifts, axis=0).min() > 40
+
+
+def test_jitter_has_its_spread(scene):
+    grey = replace(scene, color=np.full_like(scene.color, 128))
+    noise = change(ChromaticJitter(share=1, std=0.05), grey, np.random.default_rng(0))
+    assert noise.std() == pytest.approx(0.05 * 255, rel=0.1)
+    assert abs(noise.mean()) < 2
+
+
+@pytest.mark.parametrize("kind", [ChromaticTranslation, ChromaticJitter])
+def test_a_share_of_none_changes_none(scene, kind):
+    rng = np.random.default_rng(0)
+    assert all(kind(share=0)(scene, rng) is scene for _ in range(20))
