@@ -1,9 +1,11 @@
 """A private cluster: who may use it, and what it leaves behind."""
 
+import ipaddress
 import stat
 import subprocess
 import sys
 import urllib.error
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,6 +16,7 @@ from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.spec import find_spec
 from ppt_dist.section import BadInput
 
+LISTENERS = ("gcs_server", "raylet", "monitor.py", "dashboard.py", "ray::")
 LEFT = {"owner.lock", "ray-head.log", "ray-logs"}
 
 OWNER = """
@@ -43,6 +46,29 @@ def test_the_jobs_api_takes_the_clusters_token_and_no_other(cluster, tmp_path):
         assert refused.value.code in {401, 403}
         refused.value.close()
     assert stat.S_IMODE(cluster.token_file.stat().st_mode) == 0o600
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_only_what_the_documents_list_listens_beyond_this_machine(cluster):
+    """Ray binds these to all interfaces whatever it is told; the token guards them."""
+    open_to_all = set()
+    for one in process.marked(str(cluster.folder)).values():
+        name = " ".join(one.cmdline())
+        known = next((program for program in LISTENERS if program in name), name)
+        for connection in one.net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN and not loopback(connection.laddr.ip):
+                open_to_all.add(known)
+                assert connection.laddr.port != int(cluster.api.rsplit(":", 1)[1])
+    document = (Path(__file__).parents[2] / "cluster/README.md").read_text()
+    assert "gcs_server" in open_to_all
+    assert open_to_all <= set(LISTENERS)
+    assert all(f"`{program}`" in document for program in LISTENERS)
+
+
+def loopback(ip):
+    address = ipaddress.ip_address(ip)
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 @pytest.mark.ray
