@@ -62,7 +62,7 @@ def read(scene_id: str, place: Path, raw: Raw) -> Reading:
     coord, notes = points[:, :3], tuple(note for o in objects for note in o.notes)
     if options.align:
         angle, unaligned = _alignment(place)
-        coord, notes = _turned(coord, angle), notes + unaligned
+        coord, notes = _turned(coord, angle) if angle else coord, notes + unaligned
     coord = coord.astype(np.float32)
     scene = Scene(
         name=scene_id.replace("/", "-"),

@@ -82,6 +82,20 @@ class _Classes(NamedTuple):
         """A name that the table lacks (``trashcan``) is unlabelled."""
         return self.of_nyu40.get(self.table.of_name.get(name, 0), UNLABELLED)
 
+    def check_ids(self, ids: Int64[np.ndarray, " points"], path: Path) -> None:
+        """Refuse ids beyond the table's; one in a gap of it (12, release 1's bins) is unlabelled.
+
+        Raises:
+            BadInput: names file, vertex and id.
+        """
+        highest = max(self.table.of_id, default=0)
+        outside = np.flatnonzero((ids < 0) | (ids > highest))
+        if len(outside):
+            raise BadInput(
+                f"{path}: vertex {outside[0]} has label {ids[outside[0]]}; the label table has ids "
+                f"from 1 to {highest}: put the table that belongs to the scans beside them"
+            )
+
     def of_ids(
         self, ids: Int64[np.ndarray, " points"], *, raw: bool
     ) -> Int16[np.ndarray, " points"]:
@@ -141,6 +155,7 @@ def _from_labels(path: Path, txt: Path, points: int, classes: _Classes) -> _Labe
     ids = columns(read_ply(path), ("label",), np.int64, path)[:, 0]
     if len(ids) != points:
         raise BadInput(f"{path}: {len(ids)} vertices, but the mesh has {points}")
+    classes.check_ids(ids, path)
     raw = bool((ids > HIGHEST_NYU40).any())
     aligned = txt.is_file() and "axisAlignment" in txt.read_text("utf-8", "replace")
     doubt = (
