@@ -1,0 +1,131 @@
+"""Procedural raw data: reproducible, in the real formats, with a true gap between the domains."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from ppt_dist.section import BadInput
+from ppt_dist.shard.info import summary
+from ppt_dist.shard.readers import find_reader
+from ppt_dist.shard.readers.reading import Raw
+from ppt_dist.shard.recipe import find_recipe
+from ppt_dist.synth.make import DOMAINS, make_raw, scene_ids
+from ppt_dist.synth.world import find_world
+
+
+def files(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def readings(raw, domain):
+    recipe, folder = find_recipe(domain)
+    root = raw / domain
+    reader = find_reader(recipe.reader)
+    for name in scene_ids(domain, 3):
+        place = reader.locate(root, name)
+        assert place is not None
+        yield reader.read(name, place, Raw(root, recipe, folder))
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bytes_whatever_the_workers_and_another_seed_others(
+    raw, tmp_path
+):
+    make_raw(tmp_path / "same", 3, seed=5, workers=2)
+    make_raw(tmp_path / "other", 3, seed=6)
+    same, other = files(tmp_path / "same"), files(tmp_path / "other")
+    assert same == files(raw)
+    kept = [name for name in same if same[name] == other.get(name)]
+    assert [name for name in kept if not name.endswith(".tsv")] == []
+
+
+def test_more_scans_change_none_of_the_first(raw, tmp_path):
+    make_raw(tmp_path, 4, seed=5, domains=("s3dis",))
+    few, many = files(raw / "s3dis"), files(tmp_path / "s3dis")
+    shared = [name for name in few if name in many and "alignmentAngle" not in name]
+    assert len(shared) > 10
+    assert all(few[name] == many[name] for name in shared)
+
+
+def test_ids_are_those_of_the_official_splits_a_third_to_validate():
+    for domain in DOMAINS:
+        recipe, folder = find_recipe(domain)
+        train, val = (
+            (folder / recipe.splits[split]).read_text().split() for split in ("train", "val")
+        )
+        assert scene_ids(domain, 9) == train[:6] + val[:3]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_the_real_formats_reader_reads_every_scan_without_a_remark(raw, domain):
+    for reading in readings(raw, domain):
+        assert reading.notes == ()
+        assert len(reading.scene) > 3000
+        labelled = reading.scene.segment[reading.scene.segment >= 0]
+        assert len(np.unique(labelled)) >= 5
+        assert len(labelled) > len(reading.scene) / 2
+        objects = reading.scene.instance
+        for number in range(objects.max() + 1):
+            assert len(np.unique(reading.scene.segment[objects == number])) == 1
+
+
+def test_a_scannet_scan_has_the_same_labels_by_objects_and_by_labels_ply(raw, tmp_path):
+    recipe, folder = find_recipe("scannet")
+    reader, name = find_reader("scannet"), scene_ids("scannet", 3)[0]
+    place = reader.locate(raw / "scannet", name)
+    assert place is not None
+    whole = reader.read(name, place, Raw(raw / "scannet", recipe, folder)).scene
+    copy = tmp_path / name
+    copy.mkdir()
+    for path in place.iterdir():
+        if "aggregation" not in path.name:
+            (copy / path.name).symlink_to(path)
+    bare = reader.read(name, copy, Raw(raw / "scannet", recipe, folder)).scene
+    assert np.array_equal(bare.segment, whole.segment)
+
+
+def test_the_domains_differ_in_colour_density_and_what_they_see(raw, packed):
+    color, high = {}, {}
+    for domain in DOMAINS:
+        scenes = [reading.scene for reading in readings(raw, domain)]
+        color[domain] = np.concatenate([s.color for s in scenes if s.color is not None]).mean(
+            axis=0
+        )
+        high[domain] = np.mean([(s.coord[:, 2] - s.coord[:, 2].min() > 2.2).mean() for s in scenes])
+    assert np.abs(color["scannet"] - color["s3dis"]).max() > 15
+    assert high["s3dis"] > 1.3 * high["scannet"]
+    assert find_world("s3dis").gap.density != find_world("scannet").gap.density
+    classes = {d: set(summary(packed / d)["splits"]["train"]["points_by_class"]) for d in DOMAINS}
+    assert classes["scannet"] - classes["s3dis"]
+    assert classes["s3dis"] - classes["scannet"]
+
+
+@pytest.mark.slow
+def test_a_dozen_scans_hold_at_least_ten_classes_of_each_domain(tmp_path):
+    make_raw(tmp_path, 12, seed=0, workers=2)
+    for domain in DOMAINS:
+        recipe, folder = find_recipe(domain)
+        reader, seen = find_reader(recipe.reader), set()
+        for name in scene_ids(domain, 12)[8:]:  # those to validate
+            place = reader.locate(tmp_path / domain, name)
+            assert place is not None
+            scene = reader.read(name, place, Raw(tmp_path / domain, recipe, folder)).scene
+            seen |= set(scene.segment.tolist())
+        assert len(seen - {-1}) >= 10, domain
+
+
+@pytest.mark.parametrize(("scenes", "domains"), [(1, ("scannet",)), (3, ("kitti",))])
+def test_what_cannot_be_made_is_refused_and_nothing_is_written(tmp_path, scenes, domains):
+    with pytest.raises(BadInput, match="at least 2 scenes, of scannet, s3dis"):
+        make_raw(tmp_path, scenes, seed=0, domains=domains)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_scans_than_the_split_has_ids_are_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"split has \d+ ids"):
+        make_raw(tmp_path, 2000, seed=0, domains=("s3dis",))
