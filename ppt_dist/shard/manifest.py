@@ -84,7 +84,10 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         table = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise BadInput(f"{folder} holds no {MANIFEST}: pack the domain first") from None
+        raise BadInput(
+            f"{folder} holds no {MANIFEST}; pack it: "
+            f"ppt-dist pack {folder.name} --raw RAW --out {folder.parent}"
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not JSON: {error}") from None
     return parse(Manifest, table, path)

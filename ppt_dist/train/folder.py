@@ -12,6 +12,8 @@ from ppt_dist.journal.durable import write_durably
 from ppt_dist.run import RunConfig, check_lots
 from ppt_dist.section import BadInput, parse
 from ppt_dist.shard.manifest import Manifest, read_manifest
+from ppt_dist.shard.records import Records
+from ppt_dist.train.sources import TRAIN, VALIDATION
 
 RUN_FILE, DATA_FILE = "run.toml", "data.json"
 
@@ -22,8 +24,8 @@ def claim(run: RunConfig) -> dict[str, Manifest]:
     Keys of the run file that say *what* is trained, and the packed data, must be as they were.
 
     Raises:
-        BadInput: the folder is another run's, a manifest is missing, or lots cannot be cut; nothing
-            has been written then.
+        BadInput: the folder is another run's, a manifest is missing or does not match its tars, or
+            lots cannot be cut; nothing has been written then.
     """
     check_lots(run)
     manifests = {name: _manifest(name, use.shards) for name, use in run.domains.items()}
@@ -58,13 +60,15 @@ def _manifest(name: str, folder: Path) -> Manifest:
             f"domains.{name}: {folder} holds domain {manifest.domain!r}; "
             f"call the table domains.{manifest.domain}, or name another folder"
         )
+    for split in (TRAIN, VALIDATION):
+        Records.open(folder, split)  # the tars are the manifest's
     return manifest
 
 
 def _same(run: RunConfig, digests: Mapping[str, str]) -> None:
     before = read_folder(run.folder)
     differences = list(_differences(before.what(), run.what()))
-    known = json.loads((run.folder / DATA_FILE).read_text("utf-8"))
+    known = _digests(run.folder / DATA_FILE)
     differences += [
         f"the packed data of {name} changed" for name in digests if known.get(name) != digests[name]
     ]
@@ -74,6 +78,13 @@ def _same(run: RunConfig, digests: Mapping[str, str]) -> None:
             f"{run.folder} belongs to another run:\n{listed}\n"
             "give this one another name, or restore what it was"
         )
+
+
+def _digests(path: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError) as error:
+        raise BadInput(f"{path}: no digests of the packed data: {error}") from None
 
 
 def _differences(before: Any, now: Any, path: str = "") -> list[str]:

@@ -20,13 +20,17 @@ from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.report import Reporter
 from ppt_dist.train.saver import Saver
 from ppt_dist.train.scenes import open_scenes
-from ppt_dist.train.sources import criterion_of, parts_of, shape_of, sources_of, vectors_of
+from ppt_dist.train.sources import (
+    VALIDATION,
+    criterion_of,
+    parts_of,
+    shape_of,
+    sources_of,
+    vectors_of,
+)
 
 EMPTY_LEDGER = hashlib.sha256(b"{}").hexdigest()
 """Digest of a ledger without quarantined scenes, skipped lots or eras."""
-
-VALIDATION = "val"
-"""The split that is evaluated."""
 
 
 class _Session(NamedTuple):

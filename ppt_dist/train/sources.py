@@ -14,8 +14,8 @@ from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.text.vectors import look_up, read_vectors
 from ppt_dist.train.loss import CrossEntropy, class_weights
 
-TRAIN = "train"
-"""The split that is trained on."""
+TRAIN, VALIDATION = "train", "val"
+"""The splits that are trained on and evaluated."""
 
 
 def sources_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, Source]:

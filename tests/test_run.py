@@ -1,0 +1,109 @@
+"""Run files: what they may say, what may change at a restart, and where their paths start."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from ppt_dist.launch.demo import CONFIGS
+from ppt_dist.run import ROOT_VARIABLE, load_run
+from ppt_dist.section import BadInput
+
+
+@pytest.fixture
+def table():
+    return tomllib.loads((CONFIGS / "demo.toml").read_text())
+
+
+def load(table, folder):
+    path = folder / "run.toml"
+    path.write_text(tomli_w.dumps(table))
+    return load_run(path)
+
+
+def test_every_shipped_run_file_loads_and_is_under_a_hundred_lines():
+    for path in CONFIGS.glob("*.toml"):
+        load_run(path)
+        assert len(path.read_text().splitlines()) < 100
+
+
+@pytest.mark.parametrize("weight", [0, -1, 1.5, "4", True])
+def test_a_weight_that_is_no_whole_positive_number_is_refused_by_its_key(table, tmp_path, weight):
+    table["domains"]["scannet"]["weight"] = weight
+    with pytest.raises(BadInput, match=r"(?s)run\.toml:.*domains\.scannet\.weight: .*given"):
+        load(table, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "hint"),
+    [
+        ((), "step", "steps"),
+        (("domains", "s3dis"), "shard", "shards"),
+        (("model", "backbone"), "stem_channel", "stem_channels"),
+        (("model", "adapter"), "afine", "affine"),
+        (("optim",), "decya", "decay"),
+        (("optim", "rates"), "promt", "prompt"),
+        (("engine",), "stge", "stage"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest_one_wherever_it_stands(
+    table, tmp_path, path, key, hint
+):
+    part = table
+    for name in path:
+        part = part[name]
+    part[key] = 1
+    with pytest.raises(BadInput, match=f"unknown key '.*{key}': did you mean '{hint}'"):
+        load(table, tmp_path)
+
+
+def test_an_unknown_augmentation_is_answered_with_the_known_ones(table, tmp_path):
+    table["augment"].append({"kind": "elastic"})
+    with pytest.raises(BadInput, match=r"'center'.*'chromatic_jitter'"):
+        load(table, tmp_path)
+
+
+def test_more_ranks_than_scenes_in_a_micro_lot_are_refused_with_the_largest_number(table, tmp_path):
+    table["lots"] = {"scenes": 7, "micro": 2}
+    table["engine"]["ranks"] = 4
+    with pytest.raises(BadInput, match=r"smallest micro-lot has 3 scenes.*at most 3 ranks"):
+        load(table, tmp_path)
+    table["engine"]["ranks"] = 3
+    load(table, tmp_path)
+
+
+def test_what_is_trained_holds_all_but_paths_engine_and_cadences(table, tmp_path):
+    what = load(table, tmp_path).what()
+    assert {"seed", "steps", "domains", "lots", "augment", "model", "optim", "loss"} <= set(what)
+    assert not {"runs", "engine", "checkpoint", "log_every"} & set(what)
+    assert "shards" not in what["domains"]["scannet"]
+    assert what["domains"]["scannet"]["weight"] == 2
+
+
+def test_how_may_change_and_what_may_not(table, tmp_path):
+    before = load(table, tmp_path).what()
+    table["engine"] = {"stage": 3, "ranks": 1, "fetchers": 0, "threads": 2}
+    table["checkpoint"]["every"] = 7
+    table["domains"]["scannet"]["shards"] = "/elsewhere"
+    assert load(table, tmp_path).what() == before
+    table["seed"] = 5
+    assert load(table, tmp_path).what() != before
+
+
+def test_paths_start_at_the_run_file_or_at_the_root_that_the_environment_names(
+    table, tmp_path, monkeypatch
+):
+    table |= {"runs": "out"}
+    table["domains"]["scannet"]["shards"] = "data/scannet"
+    run = load(table, tmp_path)
+    assert run.folder == tmp_path / "out/demo"
+    assert run.domains["scannet"].shards == tmp_path / "data/scannet"
+    monkeypatch.setenv(ROOT_VARIABLE, "/elsewhere")
+    assert load(table, tmp_path).folder == Path("/elsewhere/out/demo")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b"])
+def test_a_name_that_is_no_folders_name_is_refused(table, tmp_path, name):
+    with pytest.raises(BadInput, match="name: "):
+        load(table | {"name": name}, tmp_path)
