@@ -13,7 +13,7 @@ import tomli_w
 import torch
 
 from ppt_dist.cli import main
-from tests.launch.small_run import write_run_file
+from tests.small_run import write_run_file
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ppt_dist.launch import process
 from ppt_dist.run import load_run
 from ppt_dist.train.folder import claim
 from tests.launch.conftest import drive
-from tests.launch.small_run import events_of, losses, write_run_file
+from tests.small_run import events_of, losses, write_run_file
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

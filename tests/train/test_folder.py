@@ -10,7 +10,7 @@ import tomli_w
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
 from ppt_dist.train.folder import claim, read_folder
-from tests.launch.small_run import write_run_file
+from tests.small_run import write_run_file
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ppt_dist.journal.journal import EVENTS
-from tests.launch.small_run import events_of, losses, write_run_file
+from tests.small_run import events_of, losses, write_run_file
 
 pytestmark = pytest.mark.slow
 

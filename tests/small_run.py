@@ -1,4 +1,4 @@
-"""A run of seconds over packed procedural scans, as the tests of launching use it."""
+"""A run of seconds over packed procedural scans, for tests that train."""
 
 import tomllib
 from pathlib import Path
