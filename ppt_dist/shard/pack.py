@@ -136,9 +136,9 @@ def _find(raw: Raw, split: str) -> _Found:
     if twice:
         raise BadInput(f"{path}: {', '.join(twice[:5])} stand twice")
     reader = find_reader(raw.recipe.reader)
-    places = [(name, reader.locate(raw.root, name)) for name in ids]
-    present = tuple((name, place) for name, place in places if place is not None)
-    return _Found(present, tuple(name for name, place in places if place is None))
+    found = {listed: reader.find(raw.root, listed) for listed in ids}
+    present = tuple(scene for scenes in found.values() for scene in scenes.items())
+    return _Found(present, tuple(listed for listed, scenes in found.items() if not scenes))
 
 
 def _refuse_shared_ids(found: dict[str, _Found]) -> None:

@@ -2,7 +2,7 @@
 
 A reader is two functions:
 
-    locate(root: Path, scene_id: str) -> Path | None       where a scene of the split list lies
+    find(root: Path, listed: str) -> dict[str, Path]       the scenes of a line of the split list
     read(scene_id: str, place: Path, raw: Raw) -> Reading  `BadInput` where it cannot be read
 """
 
@@ -19,8 +19,11 @@ from ppt_dist.shard.readers.reading import Raw, Reading
 class Reader(Protocol):
     """What a module in this folder offers."""
 
-    def locate(self, root: Path, scene_id: str) -> Path | None:
-        """Where the scene lies below the raw root, or None where it is not there."""
+    def find(self, root: Path, listed: str) -> dict[str, Path]:
+        """Scenes that the id ``listed`` stands for, and where each lies; none where it is absent.
+
+        Where the list names apartments, as Structured3D's does, their rooms are the scenes.
+        """
         ...
 
     def read(self, scene_id: str, place: Path, raw: Raw) -> Reading:
@@ -28,7 +31,7 @@ class Reader(Protocol):
         ...
 
 
-_PARTS = {"reading", "ply", "mesh", "normals", "label_table"}
+_PARTS = {"reading", "ply", "normals", "label_table", "views"}
 """Modules here that readers are made of."""
 
 

@@ -42,10 +42,10 @@ class _Object(NamedTuple):
     notes: tuple[str, ...]
 
 
-def locate(root: Path, scene_id: str) -> Path | None:
+def find(root: Path, listed: str) -> dict[str, Path]:
     """Folder of the room."""
-    place = root / scene_id
-    return place if (place / "Annotations").is_dir() else None
+    place = root / listed
+    return {listed: place} if (place / "Annotations").is_dir() else {}
 
 
 def read(scene_id: str, place: Path, raw: Raw) -> Reading:

@@ -42,10 +42,10 @@ class _Labels(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def locate(root: Path, scene_id: str) -> Path | None:
+def find(root: Path, listed: str) -> dict[str, Path]:
     """Folder of the scan: below ``scans``, ``scans_test``, or the root itself."""
-    places = (root / "scans" / scene_id, root / "scans_test" / scene_id, root / scene_id)
-    return next((place for place in places if place.is_dir()), None)
+    places = (root / "scans" / listed, root / "scans_test" / listed, root / listed)
+    return {listed: place for place in places[::-1] if place.is_dir()}
 
 
 def read(scene_id: str, place: Path, raw: Raw) -> Reading:

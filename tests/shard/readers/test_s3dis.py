@@ -15,9 +15,7 @@ NAMES = [entry.name for entry in RECIPE.classes]
 
 def read(root, **options):
     recipe = RECIPE.model_copy(update={"options": RECIPE.options | options})
-    place = s3dis.locate(root, ROOM)
-    assert place is not None
-    return s3dis.read(ROOM, place, Raw(root, recipe, FOLDER))
+    return s3dis.read(ROOM, s3dis.find(root, ROOM)[ROOM], Raw(root, recipe, FOLDER))
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,7 @@ def real(shared):
 
 @pytest.fixture(scope="module")
 def first_release(real):
-    place = scannet.locate(real, SCAN)
-    assert place is not None
-    return read(place, real).scene
+    return read(scannet.find(real, SCAN)[SCAN], real).scene
 
 
 @pytest.fixture
@@ -216,4 +214,4 @@ def test_a_broken_mesh_is_refused_by_its_name_and_reason(small, change, reason):
 
 
 def test_a_scan_that_is_not_there_is_not_found(tmp_path):
-    assert scannet.locate(tmp_path, SCAN) is None
+    assert scannet.find(tmp_path, SCAN) == {}
