@@ -14,8 +14,8 @@ def write_run_file(folder: Path, packed: Path, name: str, steps: int, **engine: 
     """The demo's run, smaller, on two ranks, as ``folder/name.toml``."""
     table: dict[str, Any] = tomllib.loads((CONFIGS / "demo.toml").read_text())
     table |= {"name": name, "steps": steps, "runs": ".", "lots": {"scenes": 2}}
-    for domain, use in table["domains"].items():
-        use |= {"shards": str(packed / domain), "crop": 300}
+    own = {name: {"shards": str(packed / name), "crop": 300} for name in ("scannet", "s3dis")}
+    table["domains"] = {name: table["domains"][name] | changes for name, changes in own.items()}
     table["model"]["head"]["vectors"] = str(CONFIGS / "text/minilm.safetensors")
     table |= {"engine": {"fetchers": 0, "ranks": 2, **engine}, "checkpoint": {"every": 2}}
     path = folder / f"{name}.toml"

@@ -21,7 +21,7 @@ def make(
     domain: Annotated[list[str] | None, typer.Option(help="Only these; all by default.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
-    """Write procedural indoor scans as ScanNet v2 and S3DIS v1.2.
+    """Write procedural indoor scans as ScanNet v2, S3DIS v1.2 and Structured3D.
 
     Two thirds have ids of the official train split, the rest of the validation split.
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from ppt_dist.section import BadInput
 from ppt_dist.shard.recipe import find_recipe
-from ppt_dist.synth import s3dis, scannet
+from ppt_dist.synth import s3dis, scannet, structured3d
 from ppt_dist.synth.room import make_room
 from ppt_dist.synth.scan import scan
 from ppt_dist.synth.world import find_world
 
-DOMAINS = ("scannet", "s3dis")
-"""Those that can be made up. Structured3D's ray-cast views will stand here too."""
+DOMAINS = ("scannet", "s3dis", "structured3d")
+"""Those that can be made up."""
 
 
 def make_raw(
@@ -70,6 +70,10 @@ def scene_ids(domain: str, scenes: int) -> list[str]:
 def _make_one(out: Path, seed: int, domain: str, scene_id: str) -> str:
     world = find_world(domain)
     room = make_room(world.furniture, _generator(seed, domain, scene_id, "room"))
+    if domain == "structured3d":
+        views = _generator(seed, domain, scene_id, "views")
+        structured3d.write_room(out / domain, scene_id, room, world, views)
+        return f"{domain} {scene_id}"
     patches = scan(room, world.gap, _generator(seed, domain, scene_id, "scan"))
     frame = _generator(seed, domain, scene_id, "frame")
     write = scannet.write_scan if domain == "scannet" else s3dis.write_room
@@ -81,7 +85,7 @@ def _finish(root: Path, domain: str, scenes: int, seed: int) -> None:
     """Files that a data set has once."""
     if domain == "scannet":
         scannet.write_table(root)
-    else:
+    if domain == "s3dis":
         ids = scene_ids(domain, scenes)
         angles = {i: s3dis.angle_of(_generator(seed, domain, i, "frame")) for i in ids}
         s3dis.write_angles(root, angles)

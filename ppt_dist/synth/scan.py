@@ -74,13 +74,20 @@ def visible(
 def _color(
     surface: Surface, shape: tuple[int, ...], gap: Gap, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "rows columns 3"]:
-    """The surface's colour through the sensor: response, tint, loss of colour, lift, noise."""
+    """The surface's colour, a little lighter or darker than the next one's, through the sensor."""
     light = rng.uniform(0.85, 1.1)
-    raw = np.clip(surface.color * light + rng.normal(0, 0.03, (*shape, 1)), 0, 1)
+    return sensed(np.broadcast_to(surface.color * light, (*shape, 3)), gap, rng)
+
+
+def sensed(
+    color: Float64[np.ndarray, "rows columns 3"], gap: Gap, rng: np.random.Generator
+) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Colours through the sensor: texture, response, tint, loss of colour, lift, noise."""
+    raw = np.clip(color + rng.normal(0, 0.03, (*color.shape[:2], 1)), 0, 1)
     response = raw**gap.gamma * np.array(gap.tint)
     grey = response.mean(axis=-1, keepdims=True)
     mixed = response * (1 - gap.grey) + grey * gap.grey
-    noisy = gap.lift + (1 - gap.lift) * mixed + rng.normal(0, gap.color_noise, (*shape, 3))
+    noisy = gap.lift + (1 - gap.lift) * mixed + rng.normal(0, gap.color_noise, color.shape)
     return np.rint(255 * noisy.clip(0, 1)).astype(np.uint8)
 
 

@@ -7,13 +7,17 @@ from ppt_dist.launch.start import Override
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
 
+PUBLISHED = {"structured3d": 4, "scannet": 2, "s3dis": 1}
+
 
 def test_the_demos_run_file_keeps_all_data_and_results_inside_its_folder(tmp_path):
     run = load_run(write_run_file(CONFIGS / "demo.toml", tmp_path))
     assert {name: use.shards for name, use in run.domains.items()} == {
         "scannet": tmp_path / "shards/scannet",
         "s3dis": tmp_path / "shards/s3dis",
+        "structured3d": tmp_path / "shards/structured3d",
     }
+    assert {name: use.weight for name, use in run.domains.items()} == PUBLISHED
     assert run.folder == tmp_path / "runs/demo"
     assert run.model.head.vectors.is_file()
     assert (run.engine.ranks, run.engine.stage) == (2, 1)
@@ -22,7 +26,7 @@ def test_the_demos_run_file_keeps_all_data_and_results_inside_its_folder(tmp_pat
 
 def test_the_building_itself_is_stuff_in_every_shipped_domain_of_the_demo():
     assert stuff_of("scannet") == {"floor", "wall"}
-    assert stuff_of("s3dis") == {"floor", "wall", "ceiling"}
+    assert stuff_of("s3dis") == stuff_of("structured3d") == {"floor", "wall", "ceiling"}
 
 
 def test_things_are_the_present_classes_that_are_not_stuff():

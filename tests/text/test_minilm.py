@@ -30,7 +30,7 @@ def test_the_committed_vectors_hold_the_words_of_the_shipped_recipes():
     vectors = read_vectors(FOLDER / "minilm.safetensors")
 
     assert (FOLDER / "minilm.safetensors").stat().st_size < 100_000
-    for domain in ("scannet", "s3dis"):
+    for domain in ("scannet", "s3dis", "structured3d"):
         labels = find_recipe(domain)[0].labels
         assert look_up(vectors, labels).shape == (len(labels), 384)
 

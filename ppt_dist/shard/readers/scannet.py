@@ -45,7 +45,8 @@ class _Labels(NamedTuple):
 def find(root: Path, listed: str) -> dict[str, Path]:
     """Folder of the scan: below ``scans``, ``scans_test``, or the root itself."""
     places = (root / "scans" / listed, root / "scans_test" / listed, root / listed)
-    return {listed: place for place in places[::-1] if place.is_dir()}
+    place = next((place for place in places if place.is_dir()), None)
+    return {listed: place} if place else {}
 
 
 def read(scene_id: str, place: Path, raw: Raw) -> Reading:
