@@ -1,6 +1,7 @@
 """Procedural raw data sets: official scene ids, real formats, the same bytes for the same seed."""
 
 import hashlib
+import json
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ppt_dist.journal.durable import write_durably
 from ppt_dist.section import BadInput
 from ppt_dist.shard.recipe import find_recipe
 from ppt_dist.synth import s3dis, scannet, structured3d
@@ -18,6 +20,8 @@ from ppt_dist.synth.world import find_world
 
 DOMAINS = ("scannet", "s3dis", "structured3d")
 """Those that can be made up."""
+PROCEDURAL = "procedural.json"
+"""Beside made-up scans: says that they are, and of which seed, so that no others are mixed in."""
 
 
 def make_raw(
@@ -34,7 +38,8 @@ def make_raw(
     depends on seed, domain and id alone: more scans, or more workers, change none.
 
     Raises:
-        BadInput: fewer than two scenes, more than the splits have, or a domain that cannot be made.
+        BadInput: fewer than two scenes, more than the splits have, a domain that cannot be made,
+            or a folder that holds other files, such as real scans.
     """
     unknown = [domain for domain in domains if domain not in DOMAINS]
     if unknown or scenes < 2:
@@ -42,6 +47,10 @@ def make_raw(
             f"{scenes} scenes of {', '.join(domains)}: at least 2 scenes, of {', '.join(DOMAINS)}"
         )
     jobs = [(domain, name) for domain in domains for name in scene_ids(domain, scenes)]
+    for domain in domains:
+        _refuse_others(out / domain, seed)
+    for domain in domains:
+        write_durably(out / domain / PROCEDURAL, json.dumps({"seed": seed}).encode())
     if workers == 1:
         for domain, name in jobs:
             on_scene(_make_one(out, seed, domain, name))
@@ -52,6 +61,17 @@ def make_raw(
     for domain in domains:
         _finish(out / domain, domain, scenes, seed)
     return {domain: out / domain for domain in domains}
+
+
+def _refuse_others(root: Path, seed: int) -> None:
+    """Refuse a folder with anything but scans that were made up with this seed."""
+    mark = root / PROCEDURAL
+    if mark.is_file():
+        found = mark.read_bytes().decode("utf-8", "replace")
+        if found != json.dumps({"seed": seed}):
+            raise BadInput(f"{root} holds scans made with {found}, not seed {seed}: another --out")
+    elif root.is_dir() and any(root.iterdir()):
+        raise BadInput(f"{root} holds other files, perhaps real scans: give another --out")
 
 
 def scene_ids(domain: str, scenes: int) -> list[str]:

@@ -42,6 +42,22 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers_and_another_see
     assert [name for name in kept if not name.endswith(".tsv")] == []
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("scannet/scans/scene0000_00/scene0000_00.txt", "axisAlignment = 1"),
+        ("scannet/procedural.json", '{"seed": 4}'),
+        ("s3dis/procedural.json", "\x80pickle"),
+    ],
+)
+def test_real_scans_and_those_of_another_seed_are_never_written_over(tmp_path, file, content):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(content)
+    with pytest.raises(BadInput, match=r"another --out"):
+        make_raw(tmp_path, 3, seed=5)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / file]
+
+
 def test_more_scans_change_none_of_the_first(raw, tmp_path):
     make_raw(tmp_path, 4, seed=5, domains=("s3dis",))
     few, many = files(raw / "s3dis"), files(tmp_path / "s3dis")
