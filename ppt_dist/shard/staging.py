@@ -14,6 +14,7 @@ from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 
 STAGING, INPUTS = ".packing", ".inputs.json"
+_OWN = {MANIFEST, INPUTS}
 
 
 class Inputs(Section):
@@ -42,8 +43,9 @@ def _files(place: Path) -> list[tuple[str, int, int]]:
 
 
 def _flat(folder: Path, pattern: str = "*") -> list[tuple[str, int, int]]:
-    """The same for the files directly in a folder."""
-    paths = [p for p in sorted(folder.glob(pattern)) if p.is_file()]
+    """The same for the files directly in a folder, but for those that packing puts there itself."""
+    files = (p for p in sorted(folder.glob(pattern)) if p.is_file())
+    paths = [p for p in files if p.name not in _OWN and p.suffix not in {".tar", ".idx"}]
     return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
 
 

@@ -73,6 +73,15 @@ def test_packing_again_says_that_all_is_done_and_changes_nothing(raw, packed, tm
     assert files(tmp_path) == before
 
 
+def test_scans_can_be_packed_into_their_own_folder(raw, packed, tmp_path):
+    shutil.copytree(raw / "s3dis", tmp_path / "s3dis")
+
+    first, again = (pack_domain("s3dis", tmp_path, tmp_path) for _ in range(2))
+
+    assert first.manifest == read_manifest(packed / "s3dis")
+    assert again.unchanged
+
+
 def test_a_changed_scan_is_packed_anew(raw, packed, tmp_path):
     shutil.copytree(raw / "s3dis", tmp_path / "raw")
     pack_domain("s3dis", tmp_path / "raw", tmp_path)
