@@ -43,9 +43,9 @@ class _Labels(NamedTuple):
 
 
 def find(root: Path, listed: str) -> dict[str, Path]:
-    """Folder of the scan: below ``scans``, ``scans_test``, or the root itself."""
+    """Folder with files of the scan: below ``scans``, ``scans_test``, or the root itself."""
     places = (root / "scans" / listed, root / "scans_test" / listed, root / listed)
-    place = next((place for place in places if place.is_dir()), None)
+    place = next((place for place in places if any(place.glob(f"{listed}*"))), None)
     return {listed: place} if place else {}
 
 

@@ -1,0 +1,94 @@
+"""A scan on its own, without a split list: in its domain's raw format, or as a PLY or NPY file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ppt_dist.scene.scene import UNLABELLED, Scene
+from ppt_dist.section import BadInput
+from ppt_dist.shard.readers import find_reader
+from ppt_dist.shard.readers.normals import of_mesh, of_points
+from ppt_dist.shard.readers.ply import columns, read_ply
+from ppt_dist.shard.readers.reading import Raw, check_scene
+from ppt_dist.shard.recipe import Recipe
+
+NEIGHBOURS = 16
+"""Points that a normal is estimated from where a file has neither normals nor faces."""
+FORMATS = ".ply, .npy of [points, 3, 6 or 9], a scan of the domain's raw format, a folder of files"
+
+
+def read_scans(path: Path, recipe: Recipe, folder: Path) -> Iterator[Scene]:
+    """The scans at ``path``, one after the other; points in the order of the file.
+
+    Args:
+        path: a file, a folder of files, or where a split list's id would lead: the folder of a
+            ScanNet scan or an S3DIS room, or ``ZIPS/scene_00000`` of Structured3D.
+        recipe: of the domain whose raw format is tried.
+        folder: of the recipe.
+
+    Raises:
+        BadInput: it is none of these, or it cannot be read.
+    """
+    reader = find_reader(recipe.reader)
+    for root, listed in (
+        (path.parent.parent, f"{path.parent.name}/{path.name}"),
+        (path.parent, path.name),
+    ):
+        found = reader.find(root, listed)
+        if found:
+            raw = Raw(root, recipe, folder)
+            yield from (reader.read(name, place, raw).scene for name, place in found.items())
+            return
+    files = sorted(p for p in path.iterdir() if p.suffix in _READ) if path.is_dir() else [path]
+    if not files or not all(file.is_file() and file.suffix in _READ for file in files):
+        raise BadInput(f"{path} is no scan of {recipe.name} or of another known format: {FORMATS}")
+    for file in files:
+        yield check_scene(_READ[file.suffix](file), file)
+
+
+def _from_ply(path: Path) -> Scene:
+    ply = read_ply(path)
+    coord = columns(ply, ("x", "y", "z"), np.float32, path)
+    color = normal = None
+    if {"red", "green", "blue"} <= ply.vertex.keys():
+        color = columns(ply, ("red", "green", "blue"), np.uint8, path)
+    if {"nx", "ny", "nz"} <= ply.vertex.keys():
+        normal = columns(ply, ("nx", "ny", "nz"), np.float32, path)
+    elif len(ply.triangles) and np.isfinite(coord).all():
+        normal = of_mesh(coord, ply.triangles)
+    return _scene(path, coord, color, normal)
+
+
+def _from_npy(path: Path) -> Scene:
+    try:
+        table = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise BadInput(f"{path}: not an .npy file of numbers: {error}") from None
+    if table.ndim != 2 or table.shape[1] not in {3, 6, 9} or table.dtype.kind not in "fiu":
+        raise BadInput(
+            f"{path}: {table.dtype} of shape {table.shape}; columns must be x y z, "
+            "then r g b of 0 to 255, then the normal"
+        )
+    coord = np.ascontiguousarray(table[:, :3], np.float32)
+    color = normal = None
+    if table.shape[1] > 3:
+        levels = np.nan_to_num(table[:, 3:6], nan=-1.0)
+        if len(table) and not 0 <= levels.min() <= levels.max() <= 255:
+            raise BadInput(f"{path}: colours from {levels.min()} to {levels.max()}, not 0 to 255")
+        color = levels.astype(np.uint8)
+    if table.shape[1] > 6:
+        normal = np.ascontiguousarray(table[:, 6:], np.float32)
+    return _scene(path, coord, color, normal)
+
+
+def _scene(
+    path: Path, coord: np.ndarray, color: np.ndarray | None, normal: np.ndarray | None
+) -> Scene:
+    if normal is None and np.isfinite(coord).all():
+        normal = of_points(coord, NEIGHBOURS)
+    none = np.full(len(coord), UNLABELLED, np.int32)
+    return Scene(path.stem, coord, none.astype(np.int16), none, color, normal)
+
+
+_READ = {".ply": _from_ply, ".npy": _from_npy}

@@ -1,0 +1,105 @@
+"""Scans on their own: raw scans by their place, PLY and NPY files, folders of them."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from ppt_dist.section import BadInput
+from ppt_dist.shard.recipe import find_recipe
+from ppt_dist.shard.scan import read_scans
+from ppt_dist.synth.make import scene_ids
+from ppt_dist.view.picture import to_ply
+
+
+def read(path, domain="scannet"):
+    return list(read_scans(path, *find_recipe(domain)))
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    normal = np.tile([0.0, 0.0, 1.0], (50, 1))
+    return np.column_stack([rng.random((50, 3)), rng.integers(0, 256, (50, 3)), normal])
+
+
+def test_a_raw_scan_is_read_by_its_place(raw):
+    (scannet,) = read(raw / "scannet/scans" / scene_ids("scannet", 3)[0])
+    (room,) = read(raw / "s3dis" / scene_ids("s3dis", 3)[0], "s3dis")
+    (flat,) = read(raw / "structured3d" / scene_ids("structured3d", 3)[0], "structured3d")
+    assert len(scannet) > 3000
+    assert room.name == scene_ids("s3dis", 3)[0].replace("/", "-")
+    assert flat.name.startswith("scene_00000_room_")
+
+
+def test_a_table_of_numbers_is_points_colours_and_normals(table, tmp_path):
+    np.save(tmp_path / "mine.npy", table)
+    (scene,) = read(tmp_path / "mine.npy")
+    assert scene.name == "mine"
+    assert scene.coord == pytest.approx(table[:, :3], abs=1e-6)
+    assert scene.color is not None
+    assert np.array_equal(scene.color, table[:, 3:6])
+    assert scene.normal is not None
+    assert np.array_equal(scene.normal, table[:, 6:])
+
+
+def test_points_alone_get_estimated_normals_and_no_colour(table, tmp_path):
+    np.save(tmp_path / "flat.npy", table[:, :3] * (1, 1, 0))
+    (scene,) = read(tmp_path / "flat.npy")
+    assert scene.color is None
+    assert scene.normal is not None
+    assert np.abs(scene.normal[:, 2]) == pytest.approx(1)
+
+
+def test_what_is_written_as_ply_is_read_again(table, tmp_path):
+    coord, color = table[:, :3].astype(np.float32), table[:, 3:6].astype(np.uint8)
+    (tmp_path / "mine.ply").write_bytes(to_ply(coord, color, np.arange(50, dtype=np.int16)))
+    (scene,) = read(tmp_path / "mine.ply")
+    assert np.array_equal(scene.coord, coord)
+    assert scene.color is not None
+    assert np.array_equal(scene.color, color)
+
+
+def test_a_folder_gives_its_files_sorted_by_name(table, tmp_path):
+    for name in ("b", "a"):
+        np.save(tmp_path / f"{name}.npy", table)
+    assert [scene.name for scene in read(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (np.zeros((4, 5)), "columns must be x y z"),
+        (np.zeros((4, 3), bool), "columns must be x y z"),
+        (np.full((4, 6), 300.0), "not 0 to 255"),
+        (np.full((4, 6), np.nan), "not 0 to 255"),
+        (np.full((4, 3), np.nan), "not finite"),
+        (np.zeros((0, 3)), "no points"),
+    ],
+)
+def test_a_table_that_is_no_scan_is_refused_by_its_file_and_reason(tmp_path, content, reason):
+    np.save(tmp_path / "bad.npy", content)
+    with pytest.raises(BadInput, match=rf"bad\.npy.*{reason}"):
+        read(tmp_path / "bad.npy")
+
+
+def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):
+    (tmp_path / "scan.e57").write_bytes(b"ASTM-E57")
+    for path in (tmp_path / "scan.e57", tmp_path, tmp_path / "absent"):
+        with pytest.raises(BadInput, match=r"\.ply, \.npy of"):
+            read(path)
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    np.save(tmp_path / "object.npy", np.array([Trap()], object), allow_pickle=True)
+    (tmp_path / "plain.npy").write_bytes(pickle.dumps(Trap()))
+    (tmp_path / "mesh.ply").write_bytes(pickle.dumps(Trap()))
+    for name in ("object.npy", "plain.npy", "mesh.ply"):
+        with pytest.raises(BadInput, match=name):
+            read(tmp_path / name)
+    assert not (tmp_path / "sprung").exists()
