@@ -76,6 +76,7 @@ def _score_model(run: Path, config: "RunConfig", chosen: "Checkpoint") -> dict[s
     counts = {domain: part.count for domain, part in scenes.items()}
     with torch.inference_mode(), _Progress(counts) as advance:
         results = evaluation.evaluate(model, scenes, Rank(0, 1), alone, advance)
+    evaluation.write_looks(run, chosen.name, results)
     return evaluation.write_evaluation(run, chosen.name, chosen.digest, results)
 
 
@@ -85,7 +86,7 @@ def _score_forest(config: "RunConfig") -> dict[str, Any]:
 
     train, val = (open_scenes(config, split, CHANNELS) for split in ("train", "val"))
     jobs = config.engine.ranks * config.engine.threads
-    return {name: result.table() for name, result in forest_baseline(train, val, jobs).items()}
+    return {name: result.figures() for name, result in forest_baseline(train, val, jobs).items()}
 
 
 class _Progress:

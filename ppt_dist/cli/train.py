@@ -36,15 +36,19 @@ def train(
     ray job submit --address http://127.0.0.1:8265 -- ppt-dist train /abs/demo.toml
 
     With RAY_ADDRESS, as in a job, it trains there; else it starts a private cluster that ends
-    with it.
+    with it. Ctrl-C ends it after its step, with a checkpoint and exit code 130; the same command
+    continues.
     """
     from ppt_dist.launch.spec import find_spec
 
     with _ended_well():
+        from ppt_dist.launch.job import INTERRUPTED
         from ppt_dist.launch.start import Override, start
 
         how = Override(1 if local else ranks, stage)
         code = start(run_file, how, find_spec(cluster), local=local)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
     raise typer.Exit(code)
 
 

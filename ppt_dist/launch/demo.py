@@ -16,6 +16,7 @@ from ppt_dist.journal.durable import write_durably
 from ppt_dist.journal.journal import Journal
 from ppt_dist.launch.attempt import next_attempt
 from ppt_dist.launch.failure import RunFailed
+from ppt_dist.launch.job import INTERRUPTED
 from ppt_dist.launch.spec import find_spec
 from ppt_dist.launch.start import Override, on_private_cluster, result_of
 from ppt_dist.run import RunConfig, load_run
@@ -111,6 +112,8 @@ def _command(*words: str) -> None:
 def _checked(code: int, what: str) -> None:
     if code == 2:
         raise BadInput(f"{what}: see above; or give the demo another --out")
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
     if code:
         raise RunFailed(f"{what} ended with exit code {code}: see above")
 
@@ -129,7 +132,7 @@ def _forest(run: RunConfig) -> dict[str, Any]:
 
     train, val = (open_scenes(run, split, CHANNELS) for split in ("train", "val"))
     jobs = len(os.sched_getaffinity(0))
-    return {name: result.table() for name, result in forest_baseline(train, val, jobs).items()}
+    return {name: result.figures() for name, result in forest_baseline(train, val, jobs).items()}
 
 
 def _print_table(model: dict[str, Any], forest: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from ppt_dist.launch.cluster import call_api
 from ppt_dist.launch.failure import RunFailed
 
 _ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""Exit code of what was stopped by a signal."""
 
 
 class Target(NamedTuple):
@@ -90,5 +91,5 @@ def _exit_code(info: Mapping[str, object]) -> int:
     if isinstance(code, int):
         return code
     if info["status"] == "STOPPED":
-        return _INTERRUPTED
+        return INTERRUPTED
     raise RunFailed(f"the job ended as {info['status']}: {info.get('message')}")

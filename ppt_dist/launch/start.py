@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ppt_dist.launch.cluster import LocalCluster
-from ppt_dist.launch.job import Target, run_job
+from ppt_dist.launch.interrupt import StopOnInterrupt
+from ppt_dist.launch.job import INTERRUPTED, Target, run_job
 from ppt_dist.launch.spec import ClusterSpec
 from ppt_dist.run import ROOT_VARIABLE, EngineConfig, RunConfig, load_run
 from ppt_dist.section import parse
 from ppt_dist.train.checkpoint import name_of
 from ppt_dist.train.evaluate import EVALUATION
-from ppt_dist.train.folder import claim
+from ppt_dist.train.folder import STOP, claim
 
 CLUSTER = "cluster"
 """Folder below a run's folder with the logs of its private cluster."""
@@ -49,14 +50,15 @@ def start(run_file: Path, how: Override, spec: ClusterSpec, *, local: bool) -> i
         return 0
     if not local and "RAY_ADDRESS" not in os.environ:
         return on_private_cluster(run_file, run, how, spec)
-    from ppt_dist.launch.workers import alone, fit  # they need seconds to import
-    from ppt_dist.train.session import run_training
+    with StopOnInterrupt(run.folder / STOP):
+        from ppt_dist.launch.workers import alone, fit  # they need seconds to import
+        from ppt_dist.train.session import run_training
 
-    if local:
-        alone(run, run_training)
-    else:
-        fit(run, spec, run_training)
-    return 0
+        if local:
+            alone(run, run_training)
+        else:
+            fit(run, spec, run_training)
+    return 0 if result_of(run) else INTERRUPTED
 
 
 def result_of(run: RunConfig) -> Path | None:
@@ -67,7 +69,8 @@ def result_of(run: RunConfig) -> Path | None:
 
 def on_private_cluster(run_file: Path, run: RunConfig, how: Override, spec: ClusterSpec) -> int:
     """Submit ``ppt-dist train`` as a job to a cluster that ends with it; returns its exit code."""
-    with LocalCluster(spec, run.folder / CLUSTER) as cluster:
+    stop = StopOnInterrupt(run.folder / STOP)
+    with LocalCluster(spec, run.folder / CLUSTER) as cluster, stop:
         root = os.environ.get(ROOT_VARIABLE)
         env = {ROOT_VARIABLE: root} if root else {}
         command = ["ppt-dist", "train", str(run_file.resolve()), *how.words()]

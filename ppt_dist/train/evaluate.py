@@ -1,14 +1,16 @@
 """Evaluation: every validation scene of every domain once, scored on all its original points."""
 
 import json
+import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int16, Int64
 from torch import Tensor
 
 from ppt_dist.journal.durable import write_durably
@@ -16,10 +18,14 @@ from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.stream.rank import Rank
+from ppt_dist.train.look import SUFFIX, Look
 from ppt_dist.train.metrics import Scores, confusion, score
 
 EVALUATION = "evaluation"
 """Folder of the results below a run's folder."""
+
+FORMAT = 2
+"""Version of the file; 2 has confusions and scores of scenes."""
 
 Forward = Callable[[SceneBatch], Float[Tensor, "voxels classes"]]
 
@@ -34,18 +40,39 @@ class EvalScenes:
     count: int
     read: Callable[[int], VoxelScene]
     """Scene ``i``, not augmented, with ``inverse`` and ``point_label``."""
+    look: Callable[[int, Int16[np.ndarray, " points"]], Look]
+    """Scene ``i`` with a prediction of its points, thinned."""
+    names: tuple[str, ...]
+    """Of the scenes."""
+
+
+class SceneScore(NamedTuple):
+    """What the model is worth on one scene."""
+
+    miou_present: float
+    """Mean IoU over the classes that the scene's truth holds; 0 where it holds none."""
+    allacc: float
+    """Share of the labelled points that are right."""
+    points: int
+    labelled: int
 
 
 class Evaluation(NamedTuple):
     """What the model is worth on one domain."""
 
     scores: Scores
+    matrix: Int64[Tensor, "classes classes"]
+    """Points by true and predicted class."""
+    scenes: dict[str, SceneScore]
+    """Of each scene by its name."""
+    looks: dict[str, Look]
+    """The ``worst`` and the ``best`` scene by mIoU, as far as this rank scored them."""
     points: int
     """Points of all scenes, unlabelled ones among them."""
     seconds: float
 
-    def table(self) -> dict[str, Any]:
-        """The figures as they are written and printed."""
+    def figures(self) -> dict[str, Any]:
+        """The figures that are printed."""
         return {
             "miou": self.scores.miou,
             "macc": self.scores.macc,
@@ -59,6 +86,11 @@ class Evaluation(NamedTuple):
             "points_per_s": self.points / max(self.seconds, 1e-9),
         }
 
+    def table(self) -> dict[str, Any]:
+        """All that is written."""
+        scenes = {name: scene._asdict() for name, scene in self.scenes.items()}
+        return self.figures() | {"confusion": self.matrix.tolist(), "scenes": scenes}
+
 
 def evaluate(
     forward: Forward,
@@ -67,7 +99,7 @@ def evaluate(
     sum_tensor: Callable[[Tensor], Tensor],
     on_scene: Callable[[str], object],
 ) -> dict[str, Evaluation]:
-    """The same result on every rank.
+    """The same result on every rank, but for the looks.
 
     Args:
         forward: logits in evaluation mode; every rank calls it equally often, with an empty batch
@@ -99,19 +131,87 @@ def _evaluate_domain(
     on_scene: Callable[[str], object],
 ) -> Evaluation:
     start = time.monotonic()
-    classes = len(scenes.labels)
-    matrix = torch.zeros(classes, classes, dtype=torch.int64)
-    points = torch.zeros((), dtype=torch.int64)
+    tally = _Tally(scenes)
     for turn in turns(scenes.count, rank):
         scene = [] if turn is None else [scenes.read(turn)]
         logits = forward(SceneBatch.of(domain, scene, scenes.channels))
         for one in scene:
-            label, prediction = spread(one, logits)
-            matrix += confusion(label, prediction, classes)
-            points += len(label)
+            tally.add(turn or 0, *spread(one, logits))
         on_scene(domain)
-    matrix, points = sum_tensor(matrix), sum_tensor(points)
-    return Evaluation(score(matrix, scenes.labels), int(points), time.monotonic() - start)
+    matrix, by_scene = sum_tensor(tally.matrix), sum_tensor(tally.by_scene)
+    return Evaluation(
+        scores=score(matrix, scenes.labels),
+        matrix=matrix,
+        scenes=_scene_scores(scenes.names, by_scene),
+        looks=tally.looks(by_scene),
+        points=int(by_scene[:, _POINTS].sum()),
+        seconds=time.monotonic() - start,
+    )
+
+
+_POINTS, _LABELLED, _RIGHT, _MIOU = range(4)
+"""Columns of what is known of a scene."""
+
+
+class _Kept(NamedTuple):
+    scene: int
+    miou: float
+    prediction: Int16[np.ndarray, " points"]
+
+
+class _Tally:
+    """What this rank has scored: sums, a row for each scene, and its worst and best prediction."""
+
+    def __init__(self, scenes: EvalScenes) -> None:
+        classes = len(scenes.labels)
+        self._scenes = scenes
+        self.matrix = torch.zeros(classes, classes, dtype=torch.int64)
+        self.by_scene = torch.zeros(scenes.count, 4, dtype=torch.float64)
+        self._kept: dict[str, _Kept] = {}
+
+    def add(
+        self, i: int, label: Int64[Tensor, " points"], prediction: Int64[Tensor, " points"]
+    ) -> None:
+        """Count scene ``i``."""
+        matrix = confusion(label, prediction, len(self._scenes.labels))
+        self.matrix += matrix
+        labelled, right = int(matrix.sum()), int(matrix.diagonal().sum())
+        miou = score(matrix, self._scenes.labels).miou_present
+        self.by_scene[i] = torch.tensor([len(label), labelled, right, miou], dtype=torch.float64)
+        for kind, beats in (("worst", operator.lt), ("best", operator.gt)):
+            if labelled and (kind not in self._kept or beats(miou, self._kept[kind].miou)):
+                self._kept[kind] = _Kept(i, miou, prediction.numpy().astype(np.int16))
+
+    def looks(self, by_scene: Float64[Tensor, "scenes 4"]) -> dict[str, Look]:
+        """The worst and the best of all ranks' scenes, where they are this rank's."""
+        return {
+            kind: self._scenes.look(extreme, self._kept[kind].prediction)
+            for kind, extreme in _extremes(by_scene).items()
+            if kind in self._kept and self._kept[kind].scene == extreme
+        }
+
+
+def _extremes(by_scene: Float64[Tensor, "scenes 4"]) -> dict[str, int]:
+    """The first of the worst and of the best scenes; only labelled ones count."""
+    scored = [i for i in range(len(by_scene)) if by_scene[i, _LABELLED] > 0]
+    if not scored:
+        return {}
+    miou = by_scene[:, _MIOU].tolist()
+    return {"worst": min(scored, key=miou.__getitem__), "best": max(scored, key=miou.__getitem__)}
+
+
+def _scene_scores(
+    names: tuple[str, ...], by_scene: Float64[Tensor, "scenes 4"]
+) -> dict[str, SceneScore]:
+    return {
+        name: SceneScore(
+            miou_present=row[_MIOU],
+            allacc=row[_RIGHT] / max(row[_LABELLED], 1),
+            points=int(row[_POINTS]),
+            labelled=int(row[_LABELLED]),
+        )
+        for name, row in zip(names, by_scene.tolist(), strict=True)
+    }
 
 
 def spread(
@@ -124,12 +224,19 @@ def spread(
     return torch.from_numpy(scene.point_label).long(), prediction
 
 
+def write_looks(run: Path, checkpoint: str, results: Mapping[str, Evaluation]) -> None:
+    """Write this rank's ``<run>/evaluation/<checkpoint>/<domain>-<worst or best>.safetensors``."""
+    for domain, result in results.items():
+        for kind, look in result.looks.items():
+            look.write(run / EVALUATION / checkpoint / f"{domain}-{kind}{SUFFIX}")
+
+
 def write_evaluation(
     run: Path, checkpoint: str, digest: str, results: Mapping[str, Evaluation]
 ) -> dict[str, Any]:
-    """Write ``<run>/evaluation/<checkpoint>.json`` and return what it holds."""
+    """Write ``<run>/evaluation/<checkpoint>.json``, after all looks, and return what it holds."""
     domains = {domain: result.table() for domain, result in results.items()}
-    table = {"format": 1, "checkpoint": checkpoint, "digest": digest, "domains": domains}
+    table = {"format": FORMAT, "checkpoint": checkpoint, "digest": digest, "domains": domains}
     content = json.dumps(table, indent=1, allow_nan=False) + "\n"
     write_durably(run / EVALUATION / f"{checkpoint}.json", content.encode())
     return table

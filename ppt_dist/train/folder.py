@@ -16,6 +16,8 @@ from ppt_dist.shard.records import Records
 from ppt_dist.train.sources import TRAIN, VALIDATION
 
 RUN_FILE, DATA_FILE = "run.toml", "data.json"
+STOP = "stop"
+"""An empty file that asks the run to end after its step, with a checkpoint."""
 
 
 def claim(run: RunConfig) -> dict[str, Manifest]:

@@ -1,25 +1,30 @@
 """`Ranks`: what a training process asks of the others: sums, and to wait for them."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from ppt_dist.stream.rank import Rank
+from ppt_dist.train.clock import Clock
 
 
-class Ranks(NamedTuple):
+@dataclass(frozen=True)
+class Ranks:
     """The process group seen from one rank; with one rank nothing is sent."""
 
     rank: Rank
+    clock: Clock = field(default_factory=Clock)
+    """Gets the time spent here as ``communication``."""
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The tensor summed over all ranks; every rank must call it equally often."""
         if self.rank.of == 1:
             return tensor
-        total = tensor.clone()
-        dist.all_reduce(total)
+        with self.clock("communication"):
+            total = tensor.clone()
+            dist.all_reduce(total)
         return total
 
     def agree(self, value: int) -> int:

@@ -2,30 +2,14 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from datetime import timedelta
-from itertools import pairwise
 from typing import NamedTuple
 
 from ppt_dist.journal.journal import Journal
 from ppt_dist.run import RunConfig
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine.engine import LotResult
-
-
-class Seconds(NamedTuple):
-    """Where the time of a step went, on this rank."""
-
-    data: float
-    """Waiting for lots."""
-    gradient: float
-    """Forward and backward, with the sums over ranks inside them."""
-    update: float
-    """Reducing gradients and the optimiser."""
-
-    @staticmethod
-    def between(clock: list[float]) -> "Seconds":
-        """From the four times at which a step's three parts begin and end."""
-        return Seconds(*(later - earlier for earlier, later in pairwise(clock)))
 
 
 class StepReport(NamedTuple):
@@ -38,7 +22,8 @@ class StepReport(NamedTuple):
     """Of all gradients, before clipping."""
     lots: tuple[LotBatch, ...]
     results: tuple[LotResult, ...]
-    seconds: Seconds
+    seconds: Mapping[str, float]
+    """Where the step's time went on this rank, by phase."""
 
 
 class Reporter:
@@ -69,7 +54,7 @@ class Reporter:
                 {"lot": lot.index, "domain": lot.domain, **result._asdict()}
                 for lot, result in zip(report.lots, report.results, strict=True)
             ],
-            seconds=report.seconds._asdict(),
+            seconds=report.seconds,
         )
         done = report.step + 1 - self._start
         if self._speaks and (done % self._every == 0 or report.step + 1 == self._steps):

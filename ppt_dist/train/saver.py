@@ -6,6 +6,7 @@ from ppt_dist.journal.journal import Journal
 from ppt_dist.section import BadInput
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
 from ppt_dist.train.engine import Engine
+from ppt_dist.train.folder import STOP
 from ppt_dist.train.ranks import Ranks
 
 
@@ -42,6 +43,10 @@ class Saver(NamedTuple):
             if self.ranks.rank.index == 0:
                 name = self.store.save(step, state, self.facts)
                 self.journal.write("checkpoint", checkpoint=name, step=step)
+
+    def asked_to_stop(self) -> bool:
+        """Whether the run is to end before its last step; the same on every rank."""
+        return bool(self.ranks.agree(int((self.store.run / STOP).exists())))
 
     def _check(self, name: str, found: CheckpointFacts) -> None:
         ours = self.facts.model_dump(exclude={"attempt"})

@@ -12,9 +12,10 @@ from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.stream import Fetching, open_stream
-from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore
+from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
+from ppt_dist.train.clock import Clock
 from ppt_dist.train.engine import Engine, build_engine
-from ppt_dist.train.evaluate import evaluate, write_evaluation
+from ppt_dist.train.evaluate import evaluate, write_evaluation, write_looks
 from ppt_dist.train.loop import train
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.report import Reporter
@@ -45,7 +46,7 @@ class _Session(NamedTuple):
 
 
 def run_training(run: RunConfig, rank: Rank, attempt: int) -> None:
-    """Train to the end from the newest checkpoint, then evaluate every domain.
+    """Train to the end from the newest checkpoint, then evaluate every domain; or stop if asked to.
 
     Args:
         run: with absolute paths; its folder has been claimed.
@@ -59,7 +60,9 @@ def run_training(run: RunConfig, rank: Rank, attempt: int) -> None:
     torch.use_deterministic_algorithms(mode=True)
     journal = Journal(run.folder, f"rank-{rank.index}", attempt)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
-    session = _Session(run, Ranks(rank), journal, manifests, attempt)
+    clock = Clock()
+    session = _Session(run, Ranks(rank, clock), journal, manifests, attempt)
+    reporter = Reporter(run, journal, speaks=rank.index == 0)
     with journal.phase("start"):
         engine, saver = _build_engine(session), _saver(session)
         fetching = Fetching(run.engine.fetchers, run.engine.ahead, session.fault)
@@ -67,12 +70,13 @@ def run_training(run: RunConfig, rank: Rank, attempt: int) -> None:
         stream = open_stream(sources, shape_of(run), run.seed, rank, fetching)
     try:
         with journal.phase("training"):
-            train(run, engine, stream, saver, Reporter(run, journal, speaks=rank.index == 0))
+            done = train(run, engine, stream, saver, reporter, clock)
     finally:
         stream.close()
-    with journal.phase("evaluation"):
-        _evaluate(session, engine)
-    journal.write("finished", step=run.steps)
+    if done == run.steps:
+        with journal.phase("evaluation"):
+            _evaluate(session, engine)
+    journal.write("finished" if done == run.steps else "stopped", step=done)
     journal.close()
 
 
@@ -108,9 +112,10 @@ def _evaluate(session: _Session, engine: Engine) -> None:
     run, ranks = session.run, session.ranks
     scenes = open_scenes(run, VALIDATION, run.model.channels)
     results = evaluate(engine.forward, scenes, ranks.rank, ranks.sum, lambda _: None)
+    write_looks(run.folder, name_of(run.steps), results)
+    ranks.wait()
     if ranks.rank.index == 0:
-        newest = CheckpointStore(run.folder, run.checkpoint.keep).newest()
-        if newest is not None:
-            write_evaluation(run.folder, newest.name, newest.digest, results)
+        newest = CheckpointStore(run.folder, run.checkpoint.keep).load(name_of(run.steps))
+        write_evaluation(run.folder, newest.name, newest.digest, results)
     for domain, result in results.items():
-        session.journal.write("evaluated", domain=domain, **result.table())
+        session.journal.write("evaluated", domain=domain, **result.figures())

@@ -44,6 +44,7 @@ class StandIn:
     """Scenes in memory with the members of `Records` that evaluation reads."""
 
     manifest = make_manifest("a")
+    names = ("s0", "s1", "s2")
 
     def __len__(self):
         return 3

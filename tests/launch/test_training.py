@@ -63,7 +63,7 @@ def test_after_a_rank_is_killed_the_run_goes_on_from_its_checkpoint_with_the_sam
     assert weights(runs["killed"]) == weights(runs["calm"])
 
 
-def test_after_everything_is_killed_the_same_command_goes_on_with_the_same_bits(
+def test_after_everything_is_killed_and_after_ctrl_c_the_same_command_goes_on_with_the_same_bits(
     runs, packed, tmp_path
 ):
     run_file = write_run_file(tmp_path, packed, "drill", LONG, fetchers=1)
@@ -76,13 +76,19 @@ def test_after_everything_is_killed_the_same_command_goes_on_with_the_same_bits(
     kill_everything(first, folder)
     newest, before = sorted(folder.glob("checkpoints/step-*"), reverse=True)[:2]
     damage(newest / "tensors.safetensors")
+    interrupted = subprocess.Popen([PPT_DIST, "train", run_file])
+    reached(folder, 20, attempt=2)
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.wait(timeout=300) == 130
+    stopped = newest_step(folder)
     again = subprocess.run([PPT_DIST, "train", run_file], timeout=300, check=False)
 
     assert again.returncode == 0
     (whole,) = [s for (writer, _), s in losses(runs["calm"]).items() if writer == "rank-0"]
-    begun, ended = (losses(folder)["rank-0", attempt] for attempt in (1, 2))
-    assert list(ended) == list(range(int(before.name.removeprefix("step-")), LONG))
-    for part in (begun, ended):
+    begun, middle, ended = (losses(folder)["rank-0", attempt] for attempt in (1, 2, 3))
+    assert list(middle) == list(range(int(before.name.removeprefix("step-")), stopped))
+    assert list(ended) == list(range(stopped, LONG))
+    for part in (begun, middle, ended):
         assert part == {step: whole[step] for step in part}
     assert weights(folder) == weights(runs["calm"])
     faults = [(e["attempt"], e["text"]) for e in events_of(folder) if e["event"] == "fault"]
@@ -113,9 +119,13 @@ def weights(folder):
     return (folder / f"checkpoints/step-{LONG:08d}/tensors.safetensors").read_bytes()
 
 
-def reached(folder, step):
-    """Wait until rank 0 has done a step of its first attempt."""
-    events = folder / EVENTS / "rank-0-1.jsonl"
+def newest_step(folder):
+    return int(max(folder.glob("checkpoints/step-*")).name.removeprefix("step-"))
+
+
+def reached(folder, step, attempt=1):
+    """Wait until rank 0 has done a step of an attempt."""
+    events = folder / EVENTS / f"rank-0-{attempt}.jsonl"
     deadline = time.monotonic() + 300
     while not (events.exists() and f'"step": {step},'.encode() in events.read_bytes()):
         assert time.monotonic() < deadline

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.section import BadInput
 from ppt_dist.train.evaluate import EvalScenes
 from ppt_dist.train.forest import forest_baseline, labelled_voxels
+from ppt_dist.train.look import Look
 
 LABELS = LabelSet(names=("low", "middle", "high"), words=("low", "middle", "high"))
 
@@ -22,7 +25,14 @@ def make_scene(key, unlabelled=False):
 
 
 def scenes(first, count, unlabelled=False):
-    return EvalScenes(LABELS, 7, count, lambda i: make_scene(first + i, unlabelled))
+    names = tuple(str(i) for i in range(count))
+    return EvalScenes(LABELS, 7, count, lambda i: make_scene(first + i, unlabelled), look, names)
+
+
+def look(i, prediction):
+    scene = make_scene(i)
+    assert scene.point_label is not None
+    return Look(str(i), np.zeros((150, 3), np.float32), None, scene.point_label, prediction)
 
 
 def test_the_forest_learns_what_height_alone_decides():
@@ -43,7 +53,7 @@ def test_the_forest_is_the_same_for_any_number_of_threads():
 
 
 def test_only_labelled_voxels_are_learnt_from():
-    feat, label = labelled_voxels(EvalScenes(LABELS, 7, 2, lambda i: make_scene(i, i == 0)))
+    feat, label = labelled_voxels(replace(scenes(0, 2), read=lambda i: make_scene(i, i == 0)))
 
     assert np.array_equal(feat, make_scene(1).feat)
     assert np.array_equal(label, make_scene(1).label)

@@ -69,8 +69,10 @@ def backward_lot(
     divisor = mass[0].clamp(min=1e-12)
     own_loss = 0.0
     for batch in lot.micro:
-        loss = criterion.total(lot.domain, forward(batch), batch.label) / divisor.float()
-        backward(loss)
-        own_loss += float(loss.detach())
+        with ranks.clock("forward"):
+            loss = criterion.total(lot.domain, forward(batch), batch.label) / divisor.float()
+        with ranks.clock("backward"):
+            backward(loss)
+            own_loss += float(loss.detach())
     loss = ranks.sum(mass.new_tensor(own_loss))
     return LotResult(float(loss), int(mass[1]))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
-from ppt_dist.train.engine.door import initialize
+from ppt_dist.train.engine.door import initialize, time_collectives
 from ppt_dist.train.engine.engine import LotResult, backward_lot
 from ppt_dist.train.engine.partition import Partition
 from ppt_dist.train.loss import CrossEntropy
@@ -43,6 +43,7 @@ class ZeroEngine:
             dist_init_required=False,
             config=_config(stage, clip),
         )
+        time_collectives(lambda: ranks.clock("communication"))
         self._optimizer = optimizer
         self._criterion = criterion
         self._ranks = ranks
