@@ -1,6 +1,8 @@
 """Where the given data is, made-up scans for every test, and which skips CI accepts."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import settings
 
 from ppt_dist.synth.make import make_raw
 from tests.packing import pack_domain
+from tests.small_run import write_run_file
 
 EXPECTED_SKIPS = Path(__file__).parent / "expected_skips.txt"
 SHARED = "PPT_DIST_SHARED"
@@ -40,6 +43,16 @@ def packed(raw, tmp_path_factory) -> Path:
     for domain in ("scannet", "s3dis"):
         pack_domain(domain, raw, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(packed, tmp_path_factory) -> Path:
+    """Folder of a run over both domains, trained for six steps and evaluated."""
+    folder = tmp_path_factory.mktemp("trained")
+    run_file = write_run_file(folder, packed, "mine", 6, stage="plain", ranks=1)
+    program = Path(sys.executable).with_name("ppt-dist")
+    subprocess.run([program, "train", run_file, "--local"], check=True, timeout=300)
+    return folder / "mine"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -57,6 +57,8 @@ def run_demo(out: Path, scenes: int, seed: int, run_file: Path | None) -> None:
         with journal.phase("random forest"):
             _say("fitting the random forest of single voxels")
             write_durably(forest, json.dumps(_forest(run)).encode())
+    with journal.phase("report"):
+        _command("report", str(run.folder))
     _print_table(_result(run), json.loads(forest.read_bytes()))
     _say(f"run: {run.folder}")
 

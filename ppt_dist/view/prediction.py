@@ -20,7 +20,7 @@ from ppt_dist.train.checkpoint import CheckpointStore
 from ppt_dist.train.folder import read_folder
 from ppt_dist.train.predict import Tiling, predict
 from ppt_dist.train.restore import restore_model
-from ppt_dist.view.picture import colors_of, from_above, to_ply
+from ppt_dist.view.picture import colors_of, draw, palette, to_ply
 
 
 class Predictor(NamedTuple):
@@ -80,12 +80,12 @@ def write_prediction(
     """
     if scene.name in taken:
         raise BadInput(f"two scans are called {scene.name}: predict them into two folders")
-    color = colors_of(label, len(labels))
+    color = colors_of(label, palette(labels.names))
     buffer = io.BytesIO()
     np.save(buffer, label, allow_pickle=False)
     write_durably(out / f"{scene.name}.npy", buffer.getvalue())
     write_durably(out / f"{scene.name}.ply", to_ply(scene.coord, color, label))
-    write_durably(out / f"{scene.name}.png", from_above(scene.coord, color))
+    write_durably(out / f"{scene.name}.png", draw(scene.coord).png(color))
     counts = np.bincount(label[label >= 0], minlength=len(labels)).tolist()
     by_class = dict(zip(labels.names, counts, strict=True))
     return {scene.name: {"points": len(label), "points_by_class": by_class}}

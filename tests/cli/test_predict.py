@@ -2,9 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,18 +12,8 @@ from ppt_dist.cli import app
 from ppt_dist.section import BadInput
 from ppt_dist.shard.readers.ply import read_ply
 from ppt_dist.synth.make import scene_ids
-from tests.small_run import write_run_file
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def trained(packed, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    run_file = write_run_file(folder, packed, "mine", 2, stage="plain", ranks=1)
-    program = Path(sys.executable).with_name("ppt-dist")
-    subprocess.run([program, "train", run_file, "--local"], check=True, timeout=300)
-    return folder / "mine"
 
 
 def predict(*words):
