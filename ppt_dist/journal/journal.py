@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
@@ -28,8 +28,18 @@ _OWN = frozenset({"t", "mono", "event", "writer", "attempt"})
 class Journal:
     """One writer's file ``events/<writer>-<attempt>.jsonl``; each event is one appending write."""
 
-    def __init__(self, folder: Path, writer: str, attempt: int) -> None:
-        """Open the file below the run's ``folder``; events of an earlier opening stay."""
+    def __init__(
+        self,
+        folder: Path,
+        writer: str,
+        attempt: int,
+        on_event: Callable[[Event], object] = lambda _event: None,
+    ) -> None:
+        """Open the file below the run's ``folder``; events of an earlier opening stay.
+
+        ``on_event`` is told each event after it was written.
+        """
+        self._on_event = on_event
         path = folder / EVENTS / f"{writer}-{attempt}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         _cut_torn_line(path)
@@ -48,6 +58,7 @@ class Journal:
         if taken:
             raise ValueError(f"event {event!r}: {taken} are the journal's own keys")
         self._append({"event": event, **values})
+        self._on_event({"event": event, **values})
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

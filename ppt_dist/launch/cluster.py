@@ -63,6 +63,11 @@ class LocalCluster:
         return f"http://127.0.0.1:{self._ports['dashboard-port']}"
 
     @property
+    def metrics(self) -> str:
+        """Address of the page with the metrics of its node, its workers' among them."""
+        return f"http://127.0.0.1:{self._ports['metrics-export-port']}/metrics"
+
+    @property
     def address(self) -> str:
         """Address that a driver connects to."""
         return f"{self._spec.node_address}:{self._ports['port']}"

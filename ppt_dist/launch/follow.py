@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +13,19 @@ from ppt_dist.journal.journal import EVENTS
 
 
 class Follower:
-    """``with Follower(folder, steps, every):`` a line on standard output after ``every`` steps."""
+    """``with Follower(folder, steps, every):`` a line on standard output after ``every`` steps.
 
-    def __init__(self, folder: Path, steps: int, every: int) -> None:
+    ``on_event`` is told each event of the first rank.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        steps: int,
+        every: int,
+        on_event: Callable[[dict[str, Any]], object] = lambda _event: None,
+    ) -> None:
+        self._on_event = on_event
         self._folder, self._steps, self._every = folder / EVENTS, steps, every
         self._seen = {path: path.stat().st_size for path in self._files()}
         self._begun: dict[Path, tuple[int, float]] = {}
@@ -44,6 +54,7 @@ class Follower:
     def _read(self) -> None:
         for path in self._files():
             for event in self._new(path):
+                self._on_event(event)
                 self._tell(path, event)
 
     def _files(self) -> list[Path]:

@@ -14,17 +14,23 @@ from ray.train import FailureConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from ppt_dist.journal.durable import write_durably
+from ppt_dist.journal.journal import Event
 from ppt_dist.launch.attempt import next_attempt
 from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.follow import Follower
+from ppt_dist.launch.meters import MetricsServer, RayMeters
 from ppt_dist.launch.spec import ClusterSpec, TrainSpec
 from ppt_dist.run import RunConfig
 from ppt_dist.section import BadInput
 from ppt_dist.stream.rank import Rank
 from ppt_dist.train.ranks import Ranks
 
-Work = Callable[[RunConfig, Rank, int], None]
-"""What each rank does: run, rank, attempt. It saves what it needs to continue after a restart."""
+OnEvent = Callable[[Event], object]
+Work = Callable[[RunConfig, Rank, int, OnEvent], None]
+"""What each rank does: run, rank, attempt, what takes its events.
+
+It saves what it needs to continue after a restart.
+"""
 
 RAY_TRAIN = "ray-train"
 """Folder below a run's folder where Ray Train notes what it did; nothing is read from there."""
@@ -44,7 +50,8 @@ def fit(run: RunConfig, spec: ClusterSpec, work: Work) -> None:
     launch = next_attempt(run.folder / RAY_TRAIN)
     note = run.folder / RAY_TRAIN / f"bad-input-{launch}.txt"
     try:
-        with Follower(run.folder, run.steps, run.log_every):
+        server = MetricsServer(run.folder, run.name)
+        with server, Follower(run.folder, run.steps, run.log_every, server.of_run):
             _trainer(run, spec, {"work": work, "note": str(note)}, f"{run.name}-{launch}").fit()
     except ray.train.TrainingFailedError as error:
         if not note.exists():
@@ -61,7 +68,9 @@ def alone(run: RunConfig, work: Work) -> None:
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)  # pyright: ignore[reportPrivateImportUsage]
     try:
         _prepare(run)
-        work(run, Rank(0, 1), next_attempt(run.folder))
+        with MetricsServer(run.folder, run.name) as server:
+            count = server.of_rank(0)
+            work(run, Rank(0, 1), next_attempt(run.folder), lambda e: (count(e), server.of_run(e)))
     finally:
         dist.destroy_process_group()
 
@@ -96,7 +105,8 @@ def _on_worker(config: dict[str, Any]) -> None:
     _prepare(run)
     attempt = Ranks(rank).agree(next_attempt(run.folder) if rank.index == 0 else 0)
     try:
-        config["work"](run, rank, attempt)
+        meters = RayMeters({"run": run.name, "rank": str(rank.index)})
+        config["work"](run, rank, attempt, meters.take)
     except BadInput as error:
         write_durably(note, str(error).encode())
         raise

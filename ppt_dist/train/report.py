@@ -26,6 +26,14 @@ class StepReport(NamedTuple):
     """Where the step's time went on this rank, by phase."""
 
 
+def _own(lot: LotBatch) -> dict[str, int]:
+    """What this rank had of a lot."""
+    return {
+        "scenes": sum(len(batch.names) for batch in lot.micro),
+        "points": sum(len(batch.label) for batch in lot.micro),
+    }
+
+
 class Reporter:
     """Writes this rank's events; the speaking rank prints too."""
 
@@ -51,7 +59,7 @@ class Reporter:
             rate=report.rate,
             norm=report.norm,
             lots=[
-                {"lot": lot.index, "domain": lot.domain, **result._asdict()}
+                {"lot": lot.index, "domain": lot.domain, **result._asdict(), **_own(lot)}
                 for lot, result in zip(report.lots, report.results, strict=True)
             ],
             seconds=report.seconds,

@@ -1,12 +1,12 @@
 """A training session on one rank: everything is opened, trained, evaluated, closed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
 
-from ppt_dist.journal.journal import Journal
+from ppt_dist.journal.journal import Event, Journal
 from ppt_dist.model.ppt import build_model
 from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest, read_manifest
@@ -45,20 +45,23 @@ class _Session(NamedTuple):
         self.journal.write("fault", text=text)
 
 
-def run_training(run: RunConfig, rank: Rank, attempt: int) -> None:
+def run_training(
+    run: RunConfig, rank: Rank, attempt: int, on_event: Callable[[Event], object]
+) -> None:
     """Train to the end from the newest checkpoint, then evaluate every domain; or stop if asked to.
 
     Args:
         run: with absolute paths; its folder has been claimed.
         rank: this process; the group has been initialised where there are several.
         attempt: of the run, counted by whoever starts it.
+        on_event: told each event of this rank.
 
     Raises:
         BadInput: the data, the vectors or the checkpoint do not fit the run.
     """
     torch.set_num_threads(run.engine.threads)
     torch.use_deterministic_algorithms(mode=True)
-    journal = Journal(run.folder, f"rank-{rank.index}", attempt)
+    journal = Journal(run.folder, f"rank-{rank.index}", attempt, on_event)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
     clock = Clock()
     session = _Session(run, Ranks(rank, clock), journal, manifests, attempt)

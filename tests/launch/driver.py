@@ -15,7 +15,7 @@ from ppt_dist.journal.journal import EVENTS
 from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.spec import find_spec
 from ppt_dist.launch.start import result_of
-from ppt_dist.launch.workers import fit
+from ppt_dist.launch.workers import OnEvent, fit
 from ppt_dist.run import RunConfig, load_run
 from ppt_dist.section import BadInput
 from ppt_dist.stream.rank import Rank
@@ -37,7 +37,7 @@ def a_run(folder: Path, ranks: int) -> RunConfig:
     return RunConfig.model_validate_json(json.dumps(table))
 
 
-def killed_once(run: RunConfig, rank: Rank, attempt: int) -> None:
+def killed_once(run: RunConfig, rank: Rank, attempt: int, _on_event: OnEvent) -> None:
     """In the first attempt rank 1 is killed; later ones note a sum over ranks, and their facts."""
     (run.folder / f"{attempt}-{rank.index}-of-{rank.of}").touch()
     if attempt == 1 and rank.index == 1:
@@ -48,7 +48,7 @@ def killed_once(run: RunConfig, rank: Rank, attempt: int) -> None:
     (run.folder / f"sum-{rank.index}").write_text(json.dumps(facts))
 
 
-def trains(run: RunConfig, rank: Rank, attempt: int) -> None:
+def trains(run: RunConfig, rank: Rank, attempt: int, on_event: OnEvent) -> None:
     """Train each run file beside the run's folder; rank 1 is killed in the one called killed."""
     for path in sorted(run.runs.glob("*.toml"), reverse=True):
         one = load_run(path)
@@ -56,7 +56,7 @@ def trains(run: RunConfig, rank: Rank, attempt: int) -> None:
             events = one.folder / EVENTS / "rank-1-1.jsonl"
             threading.Thread(target=_die_after_step_2, args=(events,), daemon=True).start()
         if not result_of(one):
-            run_training(one, rank, attempt)
+            run_training(one, rank, attempt, on_event)
             Ranks(rank).wait()
 
 
@@ -66,11 +66,11 @@ def _die_after_step_2(events: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fails(_run: RunConfig, _rank: Rank, _attempt: int) -> None:
+def fails(_run: RunConfig, _rank: Rank, _attempt: int, _on_event: OnEvent) -> None:
     raise ArithmeticError("first line\nno such number")
 
 
-def finds_bad_input(_run: RunConfig, _rank: Rank, _attempt: int) -> None:
+def finds_bad_input(_run: RunConfig, _rank: Rank, _attempt: int, _on_event: OnEvent) -> None:
     raise BadInput("a key is wrong")
 
 

@@ -6,41 +6,73 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from ppt_dist.launch.interrupt import StopOnInterrupt
+from ppt_dist.train.clock import PHASES
+from tests.launch.scrape import scraped, value
 from tests.small_run import events_of, losses, write_run_file
 
 PPT_DIST = Path(sys.executable).with_name("ppt-dist")
 
 
-@pytest.mark.slow
-def test_an_interrupted_local_run_keeps_every_step_it_took(packed, tmp_path):
-    engine = {"stage": "plain", "ranks": 1}
-    run_file = write_run_file(tmp_path, packed, "mine", 60, **engine)
+class Interrupted(NamedTuple):
+    folder: Path
+    codes: tuple[int, int]
+    """Of the interrupted command and of the one after it."""
+    told: str
+    page: str
+    """Of its metrics, while it ran."""
+
+
+@pytest.fixture(scope="module")
+def run(packed, tmp_path_factory):
+    """A local run that was interrupted when it had taken some steps, and continued."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    run_file = write_run_file(folder, packed, "mine", 60, stage="plain", ranks=1)
     command = (PPT_DIST, "train", run_file, "--local")
     first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not any(e["event"] == "step" for e in _events(tmp_path / "mine")):
+    page = ""
+    deadline = time.monotonic() + 300
+    while value(page, "ppt_steps_total", run="mine", rank="0") < 2:
         assert first.poll() is None
-        time.sleep(0.05)
-
+        assert time.monotonic() < deadline
+        page = scraped(folder / "mine") or page
     first.send_signal(signal.SIGINT)
     told = first.communicate(timeout=300)[1]
     again = subprocess.run(command, timeout=300, check=False)
+    return Interrupted(folder / "mine", (first.returncode, again.returncode), told, page)
 
-    assert (first.returncode, again.returncode) == (130, 0)
-    assert "the same command continues" in told
-    begun, ended = (losses(tmp_path / "mine")["rank-0", attempt] for attempt in (1, 2))
+
+@pytest.mark.slow
+def test_an_interrupted_local_run_keeps_every_step_it_took(run):
+    assert run.codes == (130, 0)
+    assert "the same command continues" in run.told
+    begun, ended = (losses(run.folder)["rank-0", attempt] for attempt in (1, 2))
     assert [*begun, *ended] == list(range(60))
-    assert [e["step"] for e in events_of(tmp_path / "mine") if e["event"] == "stopped"] == [
-        len(begun)
-    ]
-    assert not (tmp_path / "mine/stop").exists()
+    stopped = [e["step"] for e in events_of(run.folder) if e["event"] == "stopped"]
+    assert stopped == [len(begun)]
+    assert not (run.folder / "stop").exists()
 
 
-def _events(folder):
-    return events_of(folder) if (folder / "events").exists() else []
+@pytest.mark.slow
+def test_a_local_run_serves_metrics_of_rank_and_run_that_its_events_bear_out(run):
+    steps = [e for e in events_of(run.folder) if e["event"] == "step" and e["attempt"] == 1]
+    taken = int(value(run.page, "ppt_steps_total", run="mine", rank="0"))
+    lots = [lot for e in steps[:taken] for lot in e["lots"]]
+    for domain in {lot["domain"] for lot in lots}:
+        own = {"run": "mine", "rank": "0", "domain": domain}
+        mine = [lot for lot in lots if lot["domain"] == domain]
+        assert value(run.page, "ppt_points_total", **own) >= sum(lot["points"] for lot in mine) > 0
+        assert value(run.page, "ppt_scenes_total", **own) >= 2 * len(mine)
+    for phase in ("start", *PHASES):
+        own = {"run": "mine", "rank": "0", "phase": phase}
+        assert value(run.page, "ppt_phase_seconds_total", **own) >= 0
+    assert value(run.page, "ppt_run_step", run="mine") >= taken
+    assert value(run.page, "ppt_run_steps", run="mine") == 60
+    assert not (run.folder / "metrics.json").exists()
 
 
 def test_the_second_interrupt_becomes_a_sigterm_and_leaves_no_file(tmp_path):

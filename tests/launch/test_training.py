@@ -15,6 +15,7 @@ from ppt_dist.launch import process
 from ppt_dist.run import load_run
 from ppt_dist.train.folder import claim
 from tests.launch.conftest import drive
+from tests.launch.scrape import Scraper, page, scraped, value
 from tests.small_run import events_of, losses, write_run_file
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -34,8 +35,10 @@ def runs(cluster, packed, tmp_path_factory):
     for run in found:
         claim(run)
 
-    assert drive(cluster, folder, 2, 1, "trains") == ""
+    with Scraper(lambda: page(cluster.metrics)) as scraper:
+        assert drive(cluster, folder, 2, 1, "trains") == ""
 
+    (folder / "metrics.txt").write_text(scraper.newest("ppt_steps_total"))
     return {run.name: run.folder for run in found}
 
 
@@ -47,6 +50,18 @@ def test_every_zero_stage_trains_through_ray_with_the_losses_of_stage_0(runs):
         for step, values in first.items():
             assert theirs[step] == pytest.approx(values, rel=1e-4), (name, step)
         assert (runs[name] / f"evaluation/step-{SHORT:08d}.json").exists()
+
+
+def test_rays_agent_serves_the_metrics_of_every_rank(runs):
+    text = (runs["calm"].parent / "metrics.txt").read_text()
+    for rank in ("0", "1"):
+        own = {"run": "toy", "rank": rank}
+        assert value(text, "ray_ppt_steps_total", **own) > 0
+        for phase in ("data", "forward", "backward", "communication", "optimizer"):
+            assert value(text, "ray_ppt_phase_seconds_total", phase=phase, **own) > 0
+        for domain in ("scannet", "s3dis"):
+            assert value(text, "ray_ppt_points_total", domain=domain, **own) > 0
+            assert value(text, "ray_ppt_loss", domain=domain, **own) > 0
 
 
 def test_after_a_rank_is_killed_the_run_goes_on_from_its_checkpoint_with_the_same_bits(runs):
@@ -104,12 +119,14 @@ def test_a_job_submitted_by_hand_to_a_running_cluster_trains_the_same(
     env = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     env |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(cluster.token_file)}
 
-    done = subprocess.run(
-        [*submit, "--", "ppt-dist", "train", run_file],
-        env=env, timeout=300, check=False, capture_output=True, text=True,
-    )  # fmt: skip
+    with Scraper(lambda: scraped(tmp_path / "by-hand")) as scraper:
+        done = subprocess.run(
+            [*submit, "--", "ppt-dist", "train", run_file],
+            env=env, timeout=300, check=False, capture_output=True, text=True,
+        )  # fmt: skip
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert value(scraper.newest("ppt_run_steps"), "ppt_run_steps", run="by-hand") == SHORT
     ours, theirs = losses(tmp_path / "by-hand"), losses(runs["stage-1"])
     assert ours["rank-0", 1] == theirs["rank-0", 1]
 
