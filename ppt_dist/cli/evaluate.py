@@ -1,19 +1,20 @@
 """``ppt-dist evaluate``: what a run's one weight is worth on every domain."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ppt_dist.cli import app
+from ppt_dist.cli.progress import progress
+from ppt_dist.cli.spreading import RayAddress, spreading
 
 if TYPE_CHECKING:
     from ppt_dist.run import RunConfig
     from ppt_dist.train.checkpoint import Checkpoint
-
-OnScene = Callable[[str], object]
+    from ppt_dist.train.evaluate import Evaluation
 
 
 @app.command()
@@ -25,29 +26,35 @@ def evaluate(
     forest: Annotated[
         bool, typer.Option("--forest", help="Also fit and score the per-point forest.")
     ] = False,
+    ray: RayAddress = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Score a run on the validation split of each of its domains, in one process.
+    """Score a run on the validation split of each of its domains.
 
     ppt-dist evaluate runs/demo
 
     ppt-dist evaluate runs/demo --checkpoint step-00001200 --json
 
+    ray job submit -- ppt-dist evaluate /shared/runs/demo
+
     The result is also written to RUN/evaluation/CHECKPOINT.json.
     """
+    from ppt_dist.train.evaluate import write_evaluation
     from ppt_dist.train.folder import read_folder
 
+    run = run.resolve() if ray else run
     config = read_folder(run)
     chosen = _choose(run, checkpoint)
-    table = _score_model(run, config, chosen)
-    if forest:
-        table["forest"] = _score_forest(config)
+    results = _score_model(run, chosen, ray)
+    table = write_evaluation(run, chosen.name, chosen.digest, results)
+    baseline = _score_forest(config) if forest else {}
     if as_json:
-        typer.echo(json.dumps(table))
+        more = {"forest": {k: v.figures() for k, v in baseline.items()}} if forest else {}
+        typer.echo(json.dumps(table | more))
         return
-    _print(f"{run.name} at {chosen.name}", table["domains"])
+    _print(f"{run.name} at {chosen.name}", results)
     if forest:
-        _print("forest of single points", table["forest"])
+        _print("forest of single points", baseline)
 
 
 def _choose(run: Path, name: str | None) -> "Checkpoint":
@@ -62,59 +69,33 @@ def _choose(run: Path, name: str | None) -> "Checkpoint":
     return found
 
 
-def _score_model(run: Path, config: "RunConfig", chosen: "Checkpoint") -> dict[str, Any]:
-    import torch
+def _score_model(run: Path, chosen: "Checkpoint", ray: str | None) -> dict[str, "Evaluation"]:
+    from ppt_dist.train.evaluate import write_looks
+    from ppt_dist.train.score import score_parts
 
-    from ppt_dist.stream.rank import Rank
-    from ppt_dist.train import evaluate as evaluation
-    from ppt_dist.train.restore import alone, check_data, restore_model
-    from ppt_dist.train.scenes import open_scenes
-
-    check_data(config, chosen)
-    scenes = open_scenes(config, "val", config.model.channels)
-    model = restore_model(config, chosen)
-    counts = {domain: part.count for domain, part in scenes.items()}
-    with torch.inference_mode(), _Progress(counts) as advance:
-        results = evaluation.evaluate(model, scenes, Rank(0, 1), alone, advance)
-    evaluation.write_looks(run, chosen.name, results)
-    return evaluation.write_evaluation(run, chosen.name, chosen.digest, results)
+    with spreading(ray) as spread, progress() as bar:
+        results = score_parts(run, chosen.name, spread, bar(f"evaluate {chosen.name}"))
+    write_looks(run, chosen.name, results)
+    return results
 
 
-def _score_forest(config: "RunConfig") -> dict[str, Any]:
+def _score_forest(config: "RunConfig") -> dict[str, "Evaluation"]:
     from ppt_dist.train.forest import CHANNELS, forest_baseline
     from ppt_dist.train.scenes import open_scenes
 
     train, val = (open_scenes(config, split, CHANNELS) for split in ("train", "val"))
     jobs = config.engine.ranks * config.engine.threads
-    return {name: result.figures() for name, result in forest_baseline(train, val, jobs).items()}
+    return forest_baseline(train, val, jobs)
 
 
-class _Progress:
-    """A bar on standard error, where that is a terminal."""
-
-    def __init__(self, counts: Mapping[str, int]) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        console = Console(stderr=True)
-        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-        self._tasks = {name: self._bar.add_task(name, total=n) for name, n in counts.items()}
-
-    def __enter__(self) -> OnScene:
-        self._bar.start()
-        return lambda domain: self._bar.advance(self._tasks[domain])
-
-    def __exit__(self, *_error: object) -> None:
-        self._bar.stop()
-
-
-def _print(title: str, domains: Mapping[str, Mapping[str, Any]]) -> None:
+def _print(title: str, domains: Mapping[str, "Evaluation"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = ("miou", "miou_present", "macc", "allacc")
     table = Table("domain", "mIoU", "mIoU (present)", "mAcc", "allAcc", "points/s", title=title)
-    for name, figures in domains.items():
-        cells = [f"{figures[key]:.3f}" for key in shown]
-        table.add_row(name, *cells, f"{figures['points_per_s']:,.0f}")
+    for name, found in domains.items():
+        scores = found.scores
+        shown = (scores.miou, scores.miou_present, scores.macc, scores.allacc)
+        cells = [f"{figure:.3f}" for figure in shown]
+        table.add_row(name, *cells, f"{found.pace()['points_per_s']:,.0f}")
     Console().print(table)

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from ppt_dist.cli import app
+from ppt_dist.cli.progress import progress
+from ppt_dist.cli.spreading import RayAddress, spreading
 
 
 @app.command()
@@ -18,6 +19,7 @@ def pack(
     raw: Annotated[Path, typer.Option(help="Raw scans, or a folder with one of the domain.")],
     out: Annotated[Path, typer.Option(help="Gets a folder for the domain.")] = Path("shards"),
     workers: Annotated[int, typer.Option(min=1, help="Processes; no byte depends on it.")] = 1,
+    ray: RayAddress = None,
     split: Annotated[list[str] | None, typer.Option(help="Only these splits.")] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave broken scans out; exit code 1.")
@@ -30,18 +32,18 @@ def pack(
 
     Run again, it continues, or says that all is done.
 
-    Example: ppt-dist pack scannet --raw raw --out packed --workers 2
+    ppt-dist pack scannet --raw raw --out packed --workers 2
+
+    ray job submit -- ppt-dist pack structured3d --raw /data/structured3d --out /data/packed
     """
     from ppt_dist.shard.pack import PackOptions, pack
     from ppt_dist.shard.recipe import find_recipe
 
     found, folder = find_recipe(recipe)
-    options = PackOptions(workers, tuple(split) if split else None, skip_broken)
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"pack {found.name}", total=None)
-        report = pack(
-            found, folder, raw, out, options, lambda n, of: bar.update(task, completed=n, total=of)
-        )
+    raw, out = (raw.resolve(), out.resolve()) if ray else (raw, out)
+    with spreading(ray, workers) as spread, progress() as bar:
+        options = PackOptions(spread, tuple(split) if split else None, skip_broken)
+        report = pack(found, folder, raw, out, options, bar(f"pack {found.name}"))
     for note in report.notes:
         typer.echo(f"note: {note}", err=True)
     for name, reason in sorted(report.broken.items()):
@@ -66,19 +68,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable key
 
 
 @app.command()
-def validate(folder: PackedFolder, as_json: AsJson = False) -> None:
+def validate(
+    folder: PackedFolder,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    ray: RayAddress = None,
+    as_json: AsJson = False,
+) -> None:
     """Compare every byte with its hash and every record with the manifest; exit code 1 on a fault.
 
-    Example: ppt-dist validate packed/scannet
+    ppt-dist validate packed/scannet
+
+    ppt-dist validate packed --ray auto
     """
     from ppt_dist.shard.validate import packed_domains
     from ppt_dist.shard.validate import validate as faults_of
 
     faults = {}
-    with Progress(console=Console(stderr=True)) as bar:
-        for domain in packed_domains(folder):
-            task = bar.add_task(f"validate {domain.name}", total=None)
-            found = faults_of(domain, lambda n, of, t=task: bar.update(t, completed=n, total=of))
+    with spreading(ray, workers) as spread, progress() as bar:
+        for domain in packed_domains(folder.resolve() if ray else folder):
+            found = faults_of(domain, bar(f"validate {domain.name}"), spread)
             faults[str(domain)] = [fault._asdict() for fault in found]
     if as_json:
         print(json.dumps(faults, indent=1))

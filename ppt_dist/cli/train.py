@@ -1,14 +1,12 @@
 """``ppt-dist train`` and ``ppt-dist demo``: runs from their file to their result."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ppt_dist.cli import app
+from ppt_dist.cli.ended import ended_well
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run.")]
 
@@ -41,7 +39,7 @@ def train(
     """
     from ppt_dist.launch.spec import find_spec
 
-    with _ended_well():
+    with ended_well():
         from ppt_dist.launch.job import INTERRUPTED
         from ppt_dist.launch.start import Override, start
 
@@ -69,23 +67,7 @@ def demo(
 
     Run again, it continues, or says that all is done.
     """
-    with _ended_well():
+    with ended_well():
         from ppt_dist.launch.demo import run_demo
 
         run_demo(out, scenes, seed, run_file)
-
-
-@contextmanager
-def _ended_well() -> Iterator[None]:
-    """Exit code 3 with the cause where a run failed, 130 where it was interrupted."""
-    from ppt_dist.launch.failure import RunFailed
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C
-    try:
-        yield
-    except RunFailed as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(3) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command continues", err=True)
-        raise typer.Exit(130) from None

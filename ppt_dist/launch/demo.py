@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ppt_dist.journal.durable import write_durably
-from ppt_dist.journal.journal import Journal
+from ppt_dist.journal.journal import Journal, read_events
 from ppt_dist.launch.attempt import next_attempt
 from ppt_dist.launch.failure import RunFailed
 from ppt_dist.launch.job import INTERRUPTED
@@ -59,7 +60,7 @@ def run_demo(out: Path, scenes: int, seed: int, run_file: Path | None) -> None:
             write_durably(forest, json.dumps(_forest(run)).encode())
     with journal.phase("report"):
         _command("report", str(run.folder))
-    _print_table(_result(run), json.loads(forest.read_bytes()))
+    _print_table(_result(run), json.loads(forest.read_bytes()), _pace(run.folder))
     _say(f"run: {run.folder}")
 
 
@@ -137,7 +138,13 @@ def _forest(run: RunConfig) -> dict[str, Any]:
     return {name: result.figures() for name, result in forest_baseline(train, val, jobs).items()}
 
 
-def _print_table(model: dict[str, Any], forest: dict[str, Any]) -> None:
+def _pace(folder: Path) -> dict[str, float]:
+    """Points a second of the evaluation after training, by domain, from the first rank's events."""
+    told: list[dict[str, Any]] = [dict(e) for e in read_events(folder) if e["event"] == "evaluated"]
+    return {e["domain"]: e["points_per_s"] for e in told if e["writer"] == "rank-0"}
+
+
+def _print_table(model: dict[str, Any], forest: dict[str, Any], pace: Mapping[str, float]) -> None:
     columns = ("domain", "mIoU", "mAcc", "allAcc", "points/s", "forest", "ratio", "things")
     table = Table(*columns, title="over the classes present in validation")
     for name, figures in model.items():
@@ -146,7 +153,7 @@ def _print_table(model: dict[str, Any], forest: dict[str, Any]) -> None:
         table.add_row(
             name,
             *(f"{cell:.3f}" for cell in cells),
-            f"{figures['points_per_s']:,.0f}",
+            f"{pace[name]:,.0f}",
             f"{other:.3f}",
             f"{mine / max(other, 1e-9):.2f}",
             f"{things(figures, stuff_of(name)):.3f}",

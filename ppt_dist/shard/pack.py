@@ -1,18 +1,12 @@
-"""Packing a domain: scans to shards, the same bytes from any number of workers, or nothing.
+"""Packing a domain: scans to shards, the same bytes whoever does the work, or nothing.
 
 Shards are made in ``<domain>/.packing``; what is finished there is kept when packing is interrupted
 and the raw files and the recipe are as they were. Then they take their places, the manifest last.
 """
 
 import hashlib
-import multiprocessing
-import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from itertools import pairwise
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +17,7 @@ from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import Recipe
 from ppt_dist.shard.shelf import Job, Packed, pack_shard
+from ppt_dist.shard.spread import Spread, here
 from ppt_dist.shard.staging import (
     Inputs,
     digest_of,
@@ -38,7 +33,8 @@ from ppt_dist.shard.staging import (
 class PackOptions(NamedTuple):
     """What packing is asked for."""
 
-    workers: int = 1
+    spread: Spread = here
+    """Who packs the shards."""
     splits: tuple[str, ...] | None = None
     """Those of the recipe where None; others that were packed before stay."""
     skip_broken: bool = False
@@ -98,7 +94,7 @@ def pack(
         return PackReport(folder, read_manifest(folder), (), before.broken, unchanged=True)
     staging = open_staging(folder, inputs)
     jobs = {split: _jobs(split, part, staging, source) for split, part in found.items()}
-    packed = _work([job for part in jobs.values() for job in part], options.workers, on_scenes)
+    packed = _work([job for part in jobs.values() for job in part], options.spread, on_scenes)
     broken = {name: why for part in packed.values() for name, why in part.broken.items()}
     if broken and not options.skip_broken:
         drop_staging(folder)
@@ -166,44 +162,17 @@ def _draw(domain: str, split: str, scene_id: str) -> bytes:
 
 
 def _work(
-    jobs: list[Job], workers: int, on_scenes: Callable[[int, int], object]
+    jobs: list[Job], spread: Spread, on_scenes: Callable[[int, int], object]
 ) -> dict[str, Packed]:
-    """Every job by its name; processes where more than one worker is asked for."""
+    """Every job by its name."""
     packed: dict[str, Packed] = {}
     done, total = 0, sum(len(job.scenes) for job in jobs)
     on_scenes(done, total)
-    for job, result in _results(jobs, workers):
+    for job, result in spread(pack_shard, jobs):
         packed[job.name] = result
         done += len(job.scenes)
         on_scenes(done, total)
     return packed
-
-
-def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, Packed]]:
-    if workers == 1:
-        yield from ((job, pack_shard(job)) for job in jobs)
-        return
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, initializer=_end_with_parent)
-    try:
-        making = {pool.submit(pack_shard, job): job for job in jobs}
-        for future in as_completed(making):
-            yield making[future], future.result()
-    except BrokenProcessPool:
-        raise BadInput(
-            "a packing process was killed (for its memory?): run the same command again, it "
-            "continues; with fewer --workers it needs less memory"
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Let a worker end when the command does, however that ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-        threading.Thread(target=lambda: wait([sentinel]) and os._exit(0), daemon=True).start()
 
 
 def _split(parts: list[Packed], absent: tuple[str, ...], classes: int) -> Split:

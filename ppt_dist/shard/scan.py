@@ -1,7 +1,7 @@
 """A scan on its own, without a split list: in its domain's raw format, or as a PLY or NPY file."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,29 @@ NEIGHBOURS = 16
 FORMATS = ".ply, .npy of [points, 3, 6 or 9], a scan of the domain's raw format, a folder of files"
 
 
-def read_scans(path: Path, recipe: Recipe, folder: Path) -> Iterator[Scene]:
-    """The scans at ``path``, one after the other; points in the order of the file.
+class Scan(NamedTuple):
+    """A scan that was found and not read yet."""
+
+    scan_id: str
+    path: Path
+    """A file of its own, or a place that the reader understands."""
+    raw: Raw | None
+    """Of the domain, where the scan is in its raw format."""
+
+    @property
+    def name(self) -> str:
+        """What its files are called: an id that names folders is one word."""
+        return self.scan_id.replace("/", "-")
+
+    def read(self) -> Scene:
+        """The scan, its points in the order of the file; `BadInput` where it cannot be read."""
+        if self.raw is None:
+            return check_scene(_READ[self.path.suffix](self.path), self.path)
+        return find_reader(self.raw.recipe.reader).read(self.scan_id, self.path, self.raw).scene
+
+
+def find_scans(path: Path, recipe: Recipe, folder: Path) -> list[Scan]:
+    """The scans at ``path``.
 
     Args:
         path: a file, a folder of files, or where a split list's id would lead: the folder of a
@@ -28,7 +49,7 @@ def read_scans(path: Path, recipe: Recipe, folder: Path) -> Iterator[Scene]:
         folder: of the recipe.
 
     Raises:
-        BadInput: it is none of these, or it cannot be read.
+        BadInput: it is none of these.
     """
     reader = find_reader(recipe.reader)
     for root, listed in (
@@ -38,13 +59,11 @@ def read_scans(path: Path, recipe: Recipe, folder: Path) -> Iterator[Scene]:
         found = reader.find(root, listed)
         if found:
             raw = Raw(root, recipe, folder)
-            yield from (reader.read(name, place, raw).scene for name, place in found.items())
-            return
+            return [Scan(name, place, raw) for name, place in found.items()]
     files = sorted(p for p in path.iterdir() if p.suffix in _READ) if path.is_dir() else [path]
     if not files or not all(file.is_file() and file.suffix in _READ for file in files):
         raise BadInput(f"{path} is no scan of {recipe.name} or of another known format: {FORMATS}")
-    for file in files:
-        yield check_scene(_READ[file.suffix](file), file)
+    return [Scan(file.stem, file, None) for file in files]
 
 
 def _from_ply(path: Path) -> Scene:

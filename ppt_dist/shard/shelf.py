@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ppt_dist.journal.durable import write_durably
+from ppt_dist.journal.durable import aside_of, write_durably
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import occupied_voxels
@@ -52,7 +51,7 @@ def pack_shard(job: Job) -> Packed:
         return parse(Packed, json.loads(done.read_bytes()), done)
     shelf = _Shelf(job)
     tar = job.folder / job.name
-    aside = tar.with_name(f".{job.name}.{os.getpid()}.writing")
+    aside = aside_of(tar)
     spans = write_tar(aside, shelf.records())
     crcs = crc32_of(aside, spans)
     aside.replace(tar)

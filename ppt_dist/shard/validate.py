@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from ppt_dist.shard.index import IndexEntry, parse_index
 from ppt_dist.shard.manifest import MANIFEST, Manifest, Shard, Split, read_manifest
 from ppt_dist.shard.member import members_of
 from ppt_dist.shard.shelf import check_labels, sha256_of
+from ppt_dist.shard.spread import Spread, here
 
 END = "end of archive"
 """In place of a key for the bytes behind the last record."""
@@ -31,12 +32,36 @@ class Fault(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Counts over the records of a split."""
+    """Counts over records."""
 
     names: set[str]
     points: int
     by_class: np.ndarray
     unlabelled: int
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Of both."""
+        return Tally(
+            self.names | other.names,
+            self.points + other.points,
+            self.by_class + other.by_class,
+            self.unlabelled + other.unlabelled,
+        )
+
+
+class _Piece(NamedTuple):
+    """A shard to look at."""
+
+    folder: Path
+    shard: Shard
+    manifest: Manifest
+
+
+class _Seen(NamedTuple):
+    """What was found in a shard."""
+
+    faults: list[Fault]
+    tally: Tally
 
 
 def packed_domains(folder: Path) -> list[Path]:
@@ -48,28 +73,34 @@ def packed_domains(folder: Path) -> list[Path]:
     return domains
 
 
-def validate(folder: Path, on_bytes: Callable[[int, int], object]) -> list[Fault]:
+def validate(
+    folder: Path, on_bytes: Callable[[int, int], object], spread: Spread = here
+) -> list[Fault]:
     """Faults of a packed domain, in the order of its shards.
 
     Args:
         folder: holds the manifest.
         on_bytes: told how many bytes of tars are done, of how many.
+        spread: who looks at the shards.
     """
     manifest = read_manifest(folder)
     shards = [shard for split in manifest.splits.values() for shard in split.shards]
+    pieces = [_Piece(folder, shard, manifest) for shard in shards]
     total, done = sum(shard.size for shard in shards), 0
+    found: dict[str, _Seen] = {}
+    for piece, seen in spread(_look_at, pieces):
+        found[piece.shard.name] = seen
+        done += piece.shard.size
+        on_bytes(done, total)
     faults: list[Fault] = []
-    seen: set[str] = set()
+    names: set[str] = set()
     for name, split in manifest.splits.items():
-        tally = Tally(set(), 0, np.zeros(len(manifest.labels), np.int64), 0)
-        for shard in split.shards:
-            tally = _validate_shard(folder, shard, manifest, tally, faults)
-            done += shard.size
-            on_bytes(done, total)
+        own, tally = _of_split(split, found, len(manifest.labels))
+        faults += own
         faults += [
-            Fault(MANIFEST, key, "stands in two splits") for key in sorted(tally.names & seen)
+            Fault(MANIFEST, key, "stands in two splits") for key in sorted(tally.names & names)
         ]
-        seen |= tally.names
+        names |= tally.names
         if not faults:
             faults += [
                 Fault(MANIFEST, "", f"split {name}: {why}") for why in _recount(split, tally)
@@ -78,34 +109,48 @@ def validate(folder: Path, on_bytes: Callable[[int, int], object]) -> list[Fault
     return faults + [Fault(name, "", "the manifest does not name it") for name in sorted(strangers)]
 
 
-def _validate_shard(
-    folder: Path, shard: Shard, manifest: Manifest, tally: Tally, faults: list[Fault]
-) -> Tally:
-    """Add the shard's faults to ``faults`` and its records to the tally."""
+def _of_split(split: Split, found: Mapping[str, _Seen], classes: int) -> _Seen:
+    """Faults and counts over the shards of a split."""
+    faults, tally = [], _nothing(classes)
+    for shard in split.shards:
+        seen = found[shard.name]
+        twice = sorted(seen.tally.names & tally.names)
+        faults += seen.faults + [Fault(shard.name, key, "its key stands twice") for key in twice]
+        tally = tally.plus(seen.tally)
+    return _Seen(faults, tally)
+
+
+def _look_at(piece: _Piece) -> _Seen:
+    """Faults of one shard, and counts over its records."""
+    folder, shard, manifest = piece
+    tally = _nothing(len(manifest.labels))
     tar, index = folder / shard.name, folder / Path(shard.name).with_suffix(".idx").name
     missing = [path.name for path in (tar, index) if not path.is_file()]
     if missing:
-        faults += [Fault(name, "", "is not there") for name in missing]
-        return tally
+        return _Seen([Fault(name, "", "is not there") for name in missing], tally)
+    faults: list[Fault] = []
     content = index.read_bytes()
     if hashlib.sha256(content).hexdigest() != shard.index_sha256:
         faults.append(Fault(index.name, "", "its bytes are not those that were packed (sha256)"))
     try:
         entries = parse_index(content, shard.size)
     except BadInput as error:
-        faults.append(Fault(index.name, "", str(error)))
-        return tally
+        return _Seen([*faults, Fault(index.name, "", str(error))], tally)
     before = len(faults)
     for entry, scene in _records(tar, entries, manifest, faults):
         if entry.key in tally.names:
             faults.append(Fault(tar.name, entry.key, "its key stands twice"))
-        tally = _counted(tally, scene)
+        tally = tally.plus(_counts(scene, len(manifest.labels)))
     if tar.stat().st_size != shard.size:
         size = tar.stat().st_size
         faults.append(Fault(tar.name, "", f"has {size} bytes; {shard.size} were packed"))
     elif sha256_of(tar) != shard.sha256 and len(faults) == before:
         faults.append(Fault(tar.name, END, "its bytes are not those that were packed (sha256)"))
-    return tally
+    return _Seen(faults, tally)
+
+
+def _nothing(classes: int) -> Tally:
+    return Tally(set(), 0, np.zeros(classes, np.int64), 0)
 
 
 def _records(
@@ -141,14 +186,10 @@ def _check(scene: Scene, entry: IndexEntry, manifest: Manifest) -> None:
             raise BadInput(f"{name} is not finite everywhere")
 
 
-def _counted(tally: Tally, scene: Scene) -> Tally:
+def _counts(scene: Scene, classes: int) -> Tally:
     labelled = scene.segment[scene.segment >= 0]
-    return Tally(
-        tally.names | {scene.name},
-        tally.points + len(scene),
-        tally.by_class + np.bincount(labelled, minlength=len(tally.by_class)),
-        tally.unlabelled + len(scene) - len(labelled),
-    )
+    by_class = np.bincount(labelled, minlength=classes)
+    return Tally({scene.name}, len(scene), by_class, len(scene) - len(labelled))
 
 
 def _recount(split: Split, tally: Tally) -> list[str]:

@@ -1,7 +1,6 @@
 """Evaluation: every validation scene of every domain once, scored on all its original points."""
 
 import json
-import operator
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float64, Int16, Int64
 from torch import Tensor
 
@@ -19,7 +17,16 @@ from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.stream.rank import Rank
 from ppt_dist.train.look import SUFFIX, Look
-from ppt_dist.train.metrics import Scores, confusion, score
+from ppt_dist.train.metrics import Scores, score
+from ppt_dist.train.tally import (
+    LABELLED,
+    MIOU,
+    POINTS,
+    RIGHT,
+    Tally,
+    extremes,
+    spread,
+)
 
 EVALUATION = "evaluation"
 """Folder of the results below a run's folder."""
@@ -70,9 +77,10 @@ class Evaluation(NamedTuple):
     points: int
     """Points of all scenes, unlabelled ones among them."""
     seconds: float
+    """Of all that computed it."""
 
     def figures(self) -> dict[str, Any]:
-        """The figures that are printed."""
+        """What is asked first; a function of weights and data, whoever computes it."""
         return {
             "miou": self.scores.miou,
             "macc": self.scores.macc,
@@ -82,6 +90,11 @@ class Evaluation(NamedTuple):
             "macc_present": self.scores.macc_present,
             "present": list(self.scores.present),
             "points": self.points,
+        }
+
+    def pace(self) -> dict[str, float]:
+        """How long it took."""
+        return {
             "seconds": self.seconds,
             "points_per_s": self.points / max(self.seconds, 1e-9),
         }
@@ -131,73 +144,29 @@ def _evaluate_domain(
     on_scene: Callable[[str], object],
 ) -> Evaluation:
     start = time.monotonic()
-    tally = _Tally(scenes)
+    tally = Tally(scenes.labels, scenes.count)
     for turn in turns(scenes.count, rank):
         scene = [] if turn is None else [scenes.read(turn)]
         logits = forward(SceneBatch.of(domain, scene, scenes.channels))
         for one in scene:
             tally.add(turn or 0, *spread(one, logits))
         on_scene(domain)
-    matrix, by_scene = sum_tensor(tally.matrix), sum_tensor(tally.by_scene)
+    tally.matrix, tally.by_scene = sum_tensor(tally.matrix), sum_tensor(tally.by_scene)
+    return conclude(scenes, tally, time.monotonic() - start)
+
+
+def conclude(scenes: EvalScenes, tally: Tally, seconds: float) -> Evaluation:
+    """The evaluation of a domain from the sums over all its scenes."""
+    found = extremes(tally.by_scene)
+    own = {kind: kept for kind, kept in tally.kept.items() if found.get(kind) == kept.scene}
     return Evaluation(
-        scores=score(matrix, scenes.labels),
-        matrix=matrix,
-        scenes=_scene_scores(scenes.names, by_scene),
-        looks=tally.looks(by_scene),
-        points=int(by_scene[:, _POINTS].sum()),
-        seconds=time.monotonic() - start,
+        scores=score(tally.matrix, scenes.labels),
+        matrix=tally.matrix,
+        scenes=_scene_scores(scenes.names, tally.by_scene),
+        looks={kind: scenes.look(kept.scene, kept.prediction) for kind, kept in own.items()},
+        points=int(tally.by_scene[:, POINTS].sum()),
+        seconds=seconds,
     )
-
-
-_POINTS, _LABELLED, _RIGHT, _MIOU = range(4)
-"""Columns of what is known of a scene."""
-
-
-class _Kept(NamedTuple):
-    scene: int
-    miou: float
-    prediction: Int16[np.ndarray, " points"]
-
-
-class _Tally:
-    """What this rank has scored: sums, a row for each scene, and its worst and best prediction."""
-
-    def __init__(self, scenes: EvalScenes) -> None:
-        classes = len(scenes.labels)
-        self._scenes = scenes
-        self.matrix = torch.zeros(classes, classes, dtype=torch.int64)
-        self.by_scene = torch.zeros(scenes.count, 4, dtype=torch.float64)
-        self._kept: dict[str, _Kept] = {}
-
-    def add(
-        self, i: int, label: Int64[Tensor, " points"], prediction: Int64[Tensor, " points"]
-    ) -> None:
-        """Count scene ``i``."""
-        matrix = confusion(label, prediction, len(self._scenes.labels))
-        self.matrix += matrix
-        labelled, right = int(matrix.sum()), int(matrix.diagonal().sum())
-        miou = score(matrix, self._scenes.labels).miou_present
-        self.by_scene[i] = torch.tensor([len(label), labelled, right, miou], dtype=torch.float64)
-        for kind, beats in (("worst", operator.lt), ("best", operator.gt)):
-            if labelled and (kind not in self._kept or beats(miou, self._kept[kind].miou)):
-                self._kept[kind] = _Kept(i, miou, prediction.numpy().astype(np.int16))
-
-    def looks(self, by_scene: Float64[Tensor, "scenes 4"]) -> dict[str, Look]:
-        """The worst and the best of all ranks' scenes, where they are this rank's."""
-        return {
-            kind: self._scenes.look(extreme, self._kept[kind].prediction)
-            for kind, extreme in _extremes(by_scene).items()
-            if kind in self._kept and self._kept[kind].scene == extreme
-        }
-
-
-def _extremes(by_scene: Float64[Tensor, "scenes 4"]) -> dict[str, int]:
-    """The first of the worst and of the best scenes; only labelled ones count."""
-    scored = [i for i in range(len(by_scene)) if by_scene[i, _LABELLED] > 0]
-    if not scored:
-        return {}
-    miou = by_scene[:, _MIOU].tolist()
-    return {"worst": min(scored, key=miou.__getitem__), "best": max(scored, key=miou.__getitem__)}
 
 
 def _scene_scores(
@@ -205,23 +174,13 @@ def _scene_scores(
 ) -> dict[str, SceneScore]:
     return {
         name: SceneScore(
-            miou_present=row[_MIOU],
-            allacc=row[_RIGHT] / max(row[_LABELLED], 1),
-            points=int(row[_POINTS]),
-            labelled=int(row[_LABELLED]),
+            miou_present=row[MIOU],
+            allacc=row[RIGHT] / max(row[LABELLED], 1),
+            points=int(row[POINTS]),
+            labelled=int(row[LABELLED]),
         )
         for name, row in zip(names, by_scene.tolist(), strict=True)
     }
-
-
-def spread(
-    scene: VoxelScene, logits: Float[Tensor, "voxels classes"]
-) -> tuple[Int64[Tensor, " points"], Int64[Tensor, " points"]]:
-    """Label and prediction of each original point: a point is predicted as its voxel is."""
-    if scene.inverse is None or scene.point_label is None:
-        raise ValueError(f"scene {scene.name} was voxelised without its inverse")
-    prediction = logits.argmax(1).cpu()[torch.from_numpy(scene.inverse)]
-    return torch.from_numpy(scene.point_label).long(), prediction
 
 
 def write_looks(run: Path, checkpoint: str, results: Mapping[str, Evaluation]) -> None:

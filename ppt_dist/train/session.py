@@ -121,4 +121,4 @@ def _evaluate(session: _Session, engine: Engine) -> None:
         newest = CheckpointStore(run.folder, run.checkpoint.keep).load(name_of(run.steps))
         write_evaluation(run.folder, newest.name, newest.digest, results)
     for domain, result in results.items():
-        session.journal.write("evaluated", domain=domain, **result.figures())
+        session.journal.write("evaluated", domain=domain, **result.figures(), **result.pace())

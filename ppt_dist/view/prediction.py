@@ -1,7 +1,8 @@
-"""A run's model as a function of a scan, and what is written of its answer."""
+"""Labels for scans of one's own, from a run's model, and the files that show them."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.manifest import read_manifest
+from ppt_dist.shard.scan import Scan
 from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.train.checkpoint import CheckpointStore
 from ppt_dist.train.folder import read_folder
@@ -23,31 +25,24 @@ from ppt_dist.train.restore import restore_model
 from ppt_dist.view.picture import colors_of, draw, palette, to_ply
 
 
-class Predictor(NamedTuple):
-    """A restored model and how it wants its scans."""
+class Request(NamedTuple):
+    """A scan to label; everything in it means the same to any process."""
 
-    model: PPT
+    run: Path
+    checkpoint: str
     domain: str
-    labels: LabelSet
-    voxelise: Voxelise
     tiling: Tiling
-
-    def __call__(
-        self, scene: Scene, on_tile: Callable[[int, int], object]
-    ) -> Int16[np.ndarray, " points"]:
-        """The class of each point."""
-        with torch.inference_mode():
-            return predict(self.model, self.domain, scene, self.voxelise, self.tiling, on_tile)
+    scan: Scan
+    out: Path
 
 
-def open_predictor(
-    run: Path, checkpoint: str | None, domain: str, tiling: tuple[int, int]
-) -> Predictor:
-    """The model of a run at a checkpoint, or at the newest that is whole.
+def open_run(run: Path, checkpoint: str | None, domain: str) -> str:
+    """The checkpoint's name, or that of the newest which is whole.
 
     Raises:
         BadInput: no such run, checkpoint, or domain in it; names the known ones.
     """
+    _open_model.cache_clear()  # what a path means may have changed since
     config = read_folder(run)
     if domain not in config.domains:
         raise BadInput(
@@ -58,34 +53,55 @@ def open_predictor(
     found = store.load(checkpoint) if checkpoint else store.newest()
     if found is None:
         raise BadInput(f"{run} has no checkpoint that can be read: train it first")
-    use = config.domains[domain]
-    manifest = read_manifest(use.shards)
-    grid = use.grid or manifest.grid
-    voxelise = Voxelise(grid, config.model.channels, config.model.color_range)
-    model = restore_model(config, found)
-    return Predictor(model, domain, manifest.labels, voxelise, Tiling(*tiling))
+    return found.name
 
 
-def write_prediction(
-    out: Path,
-    scene: Scene,
-    label: Int16[np.ndarray, " points"],
-    labels: LabelSet,
-    taken: Mapping[str, Any],
-) -> dict[str, dict[str, Any]]:
-    """Write labels, coloured points and picture of a scan; returns its counts under its name.
+def refuse_twins(scans: Sequence[Scan]) -> None:
+    """`BadInput` where two scans would be written under one name."""
+    places: dict[str, Path] = {}
+    for scan in scans:
+        if scan.name in places:
+            raise BadInput(
+                f"two scans are called {scan.name}: {places[scan.name]} and {scan.path}; "
+                "predict them into two folders"
+            )
+        places[scan.name] = scan.path
+
+
+def predict_scan(
+    request: Request, on_tile: Callable[[int, int], object] = lambda _done, _of: None
+) -> dict[str, Any]:
+    """Label a scan and write it; returns its number of points, in all and by class.
 
     Raises:
-        BadInput: a scan of this name has been ``taken`` before.
+        BadInput: it cannot be read.
     """
-    if scene.name in taken:
-        raise BadInput(f"two scans are called {scene.name}: predict them into two folders")
+    model, labels, voxelise = _open_model(request.run, request.checkpoint, request.domain)
+    scene = request.scan.read()
+    with torch.inference_mode():
+        label = predict(model, request.domain, scene, voxelise, request.tiling, on_tile)
+    _write(request.out / request.scan.name, scene, label, labels)
+    counts = np.bincount(label[label >= 0], minlength=len(labels)).tolist()
+    by_class = dict(zip(labels.names, counts, strict=True))
+    return {"points": len(label), "points_by_class": by_class}
+
+
+@lru_cache(maxsize=1)
+def _open_model(run: Path, checkpoint: str, domain: str) -> tuple[PPT, LabelSet, Voxelise]:
+    config = read_folder(run)
+    torch.set_num_threads(config.engine.threads)
+    use = config.domains[domain]
+    manifest = read_manifest(use.shards)
+    voxelise = Voxelise(use.grid or manifest.grid, config.model.channels, config.model.color_range)
+    found = CheckpointStore(run, keep=1).load(checkpoint)
+    return restore_model(config, found), manifest.labels, voxelise
+
+
+def _write(stem: Path, scene: Scene, label: Int16[np.ndarray, " points"], labels: LabelSet) -> None:
+    """Labels, coloured points and picture of a scan, called as ``stem`` is."""
     color = colors_of(label, palette(labels.names))
     buffer = io.BytesIO()
     np.save(buffer, label, allow_pickle=False)
-    write_durably(out / f"{scene.name}.npy", buffer.getvalue())
-    write_durably(out / f"{scene.name}.ply", to_ply(scene.coord, color, label))
-    write_durably(out / f"{scene.name}.png", draw(scene.coord).png(color))
-    counts = np.bincount(label[label >= 0], minlength=len(labels)).tolist()
-    by_class = dict(zip(labels.names, counts, strict=True))
-    return {scene.name: {"points": len(label), "points_by_class": by_class}}
+    write_durably(stem.with_name(f"{stem.name}.npy"), buffer.getvalue())
+    write_durably(stem.with_name(f"{stem.name}.ply"), to_ply(scene.coord, color, label))
+    write_durably(stem.with_name(f"{stem.name}.png"), draw(scene.coord).png(color))

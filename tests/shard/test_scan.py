@@ -8,13 +8,13 @@ import pytest
 
 from ppt_dist.section import BadInput
 from ppt_dist.shard.recipe import find_recipe
-from ppt_dist.shard.scan import read_scans
+from ppt_dist.shard.scan import find_scans
 from ppt_dist.synth.make import scene_ids
 from ppt_dist.view.picture import to_ply
 
 
 def read(path, domain="scannet"):
-    return list(read_scans(path, *find_recipe(domain)))
+    return [scan.read() for scan in find_scans(path, *find_recipe(domain))]
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""``--ray``: who does the pieces of a command's work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ppt_dist.cli.ended import ended_well
+
+if TYPE_CHECKING:
+    from ppt_dist.shard.spread import Spread
+
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        envvar="RAY_ADDRESS",
+        help="Spread the work over this Ray cluster: HOST:PORT, or auto on one of its nodes. "
+        "Paths must mean the same on all of them.",
+    ),
+]
+
+
+@contextmanager
+def spreading(address: str | None, workers: int = 1) -> Iterator["Spread"]:
+    """Ray tasks where an address is given, else processes of this machine."""
+    from ppt_dist.shard.spread import processes
+
+    with ended_well():
+        if address is None:
+            yield processes(workers)
+            return
+        from ppt_dist.launch.tasks import Tasks  # it needs seconds to import
+
+        with Tasks(address) as tasks:
+            yield tasks
