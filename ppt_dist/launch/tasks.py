@@ -1,7 +1,10 @@
 """`Tasks`: pieces of work as Ray tasks, tried again where a process or a node is lost."""
 
 import logging
+import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from types import TracebackType
 from typing import Any
 
@@ -15,9 +18,14 @@ from ppt_dist.shard.spread import Piece, Result
 RETRIES = 3
 """Of a piece whose process or node was lost, or that met an error of the file system."""
 
+ANSWER_SECONDS = 10
+"""In which a cluster's head takes a connection."""
+
 
 class Tasks:
     """``with Tasks(address) as spread:`` each piece takes one CPU of the cluster.
+
+    What Ray has to say of lost processes goes to standard error: standard output is the command's.
 
     Raises:
         RunFailed: no cluster answers there.
@@ -25,16 +33,19 @@ class Tasks:
 
     def __init__(self, address: str) -> None:
         self._address = address
+        self._aside = redirect_stdout(sys.stderr)
 
     def __enter__(self) -> "Tasks":
         try:
+            _knock(self._address)
             ray.init(self._address, log_to_driver=False, logging_level=logging.WARNING)
-        except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        except (OSError, RuntimeError, ValueError, RayError) as error:
             cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise RunFailed(
-                f"no Ray cluster at {self._address!r}: {cause}; give auto in a job, or the "
-                "HOST:PORT that ray start --head printed"
+                f"no Ray cluster at {self._address!r}: {cause}: give auto on one of its nodes, or "
+                "the HOST:PORT that ray start --head printed"
             ) from None
+        self._aside.__enter__()
         return self
 
     def __exit__(
@@ -44,6 +55,7 @@ class Tasks:
         trace: TracebackType | None,
     ) -> None:
         ray.shutdown()
+        self._aside.__exit__(kind, error, trace)
 
     def __call__(
         self, work: Callable[[Piece], Result], pieces: Sequence[Piece]
@@ -54,6 +66,15 @@ class Tasks:
         while making:
             (done, *_), _ = ray.wait(list(making))
             yield making.pop(done), _result(done)
+
+
+def _knock(address: str) -> None:
+    """`OSError` where nobody listens: Ray itself would try for many minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+    elif address != "auto":
+        raise ValueError("this is not HOST:PORT")
 
 
 @ray.remote(num_cpus=1)
