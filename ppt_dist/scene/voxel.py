@@ -49,16 +49,19 @@ def grid_sample(
         BadInput: the scan is too wide for the edge.
     """
     cell = _cells(coord, edge)
-    _, first, inverse, count = np.unique(
-        _packed(cell), return_index=True, return_inverse=True, return_counts=True
-    )
+    packed = _packed(cell)
+    order = np.argsort(packed, kind="stable")
+    fresh = np.diff(packed[order], prepend=-1) != 0
+    del packed
+    start = np.flatnonzero(fresh)
+    inverse = np.empty(len(cell), np.int64)
+    inverse[order] = np.cumsum(fresh) - 1
     if rng is None:
-        chosen = first
+        chosen = order[start]
     else:
-        order = np.argsort(inverse, kind="stable")
-        start = np.cumsum(count) - count
+        count = np.diff(start, append=len(cell))
         chosen = order[start + np.floor(rng.random(len(count)) * count).astype(np.int64)]
-    return GridSample(cell[first].astype(np.int32), chosen, inverse)
+    return GridSample(cell[chosen], chosen, inverse)
 
 
 def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
@@ -66,18 +69,24 @@ def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
     return len(np.unique(_packed(_cells(coord, edge))))
 
 
-def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int64[np.ndarray, "points 3"]:
-    cell = np.floor(coord / np.float32(edge)).astype(np.int64)
-    if not len(cell):
-        return cell
-    cell -= cell.min(axis=0)
-    if cell.max() >= 1 << _BITS:
-        raise BadInput(
-            f"a scan of {cell.max() + 1} cells of {edge} m on one axis; at most {1 << _BITS} "
-            "fit: use a larger voxel, or cut the scan into tiles"
-        )
+def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndarray, "points 3"]:
+    """Axis by axis, in few bytes a point: a scan may have tens of millions."""
+    cell = np.zeros(coord.shape, np.int32)
+    for axis in range(3 if len(coord) else 0):
+        along = np.floor(coord[:, axis] / np.float32(edge)).astype(np.int64)
+        along -= along.min()
+        if along.max() >= 1 << _BITS:
+            raise BadInput(
+                f"a scan of {along.max() + 1} cells of {edge} m on one axis; at most "
+                f"{1 << _BITS} fit: use a larger voxel, or cut the scan into tiles"
+            )
+        cell[:, axis] = along
     return cell
 
 
-def _packed(cell: Int64[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
-    return (cell[:, 0] << 2 * _BITS) | (cell[:, 1] << _BITS) | cell[:, 2]
+def _packed(cell: Int32[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
+    packed = cell[:, 0].astype(np.int64)
+    for axis in (1, 2):
+        packed <<= _BITS
+        packed |= cell[:, axis]
+    return packed

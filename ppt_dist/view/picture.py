@@ -14,6 +14,8 @@ from ppt_dist.scene.scene import UNLABELLED
 
 SIDE = 900
 """Pixels of the longer side of a picture."""
+DRAWN = 1_000_000
+"""Points of a picture; of a larger scan every so many."""
 NONE = (90, 90, 90)
 """Colour of a point without a class."""
 _QUIET = {"wall": (190, 196, 205), "floor": (205, 183, 155), "ceiling": (226, 226, 232)}
@@ -84,6 +86,7 @@ class Drawing(NamedTuple):
 def draw(coord: Float32[np.ndarray, "points 3"], side: int = SIDE, below: float = 1.8) -> Drawing:
     """Look at the points up to ``below`` metres above the lowest; ``side`` pixels at most."""
     low = np.flatnonzero(coord[:, 2] <= coord[:, 2].min(initial=np.inf) + below)
+    low = low[:: max(1, -(-len(low) // DRAWN))]
     seen = coord[low].astype(np.float64) @ _SLANT.T
     seen -= seen.min(axis=0, initial=np.inf)
     scale = (side - 1) / max(float(seen[:, :2].max(initial=0)), 1e-6)
