@@ -51,7 +51,7 @@ def find_scans(path: Path, recipe: Recipe, folder: Path) -> list[Scan]:
     Raises:
         BadInput: it is none of these.
     """
-    reader = find_reader(recipe.reader)
+    reader, path = find_reader(recipe.reader), path.absolute()
     for root, listed in (
         (path.parent.parent, f"{path.parent.name}/{path.name}"),
         (path.parent, path.name),

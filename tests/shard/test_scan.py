@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +43,16 @@ def test_a_table_of_numbers_is_points_colours_and_normals(table, tmp_path):
     assert np.array_equal(scene.color, table[:, 3:6])
     assert scene.normal is not None
     assert np.array_equal(scene.normal, table[:, 6:])
+
+
+def test_a_file_is_found_from_the_folder_that_it_lies_in(table, tmp_path, monkeypatch):
+    np.save(tmp_path / "mine.npy", table)
+    monkeypatch.chdir(tmp_path)
+    for domain in ("scannet", "s3dis", "structured3d"):
+        (scene,) = read(Path("mine.npy"), domain)
+        assert len(scene) == 50
+        with pytest.raises(BadInput, match=r"other\.npy is no scan"):
+            read(Path("other.npy"), domain)
 
 
 def test_points_alone_get_estimated_normals_and_no_colour(table, tmp_path):
