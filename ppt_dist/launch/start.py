@@ -5,18 +5,23 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import tomli_w
+
+from ppt_dist.journal.durable import write_durably
 from ppt_dist.launch.cluster import LocalCluster
 from ppt_dist.launch.interrupt import StopOnInterrupt
 from ppt_dist.launch.job import INTERRUPTED, Target, run_job
 from ppt_dist.launch.spec import ClusterSpec
 from ppt_dist.run import ROOT_VARIABLE, EngineConfig, RunConfig, load_run
-from ppt_dist.section import parse
+from ppt_dist.section import BadInput, parse
 from ppt_dist.train.checkpoint import name_of
 from ppt_dist.train.evaluate import EVALUATION
 from ppt_dist.train.folder import STOP, claim
 
 CLUSTER = "cluster"
 """Folder below a run's folder with the logs of its private cluster."""
+SPEC = "cluster.toml"
+"""The private cluster as its job is told of it, in that folder."""
 
 
 class Override(NamedTuple):
@@ -43,13 +48,18 @@ class Override(NamedTuple):
 def start(run_file: Path, how: Override, spec: ClusterSpec, *, local: bool) -> int:
     """Train, and return the exit code; the folder is claimed before anything is started."""
     run = how.apply(load_run(run_file))
+    private = not local and "RAY_ADDRESS" not in os.environ
+    if private:
+        _check_room(run, spec)
     claim(run)
     done = result_of(run)
     if done:
         _say(f"{run.name} is trained to its last step, {run.steps}; evaluated in {done}\n")
         return 0
-    if not local and "RAY_ADDRESS" not in os.environ:
+    if private:
         return on_private_cluster(run_file, run, how, spec)
+    if local or not spec.gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else DeepSpeed takes a GPU that it sees
     with StopOnInterrupt(run.folder / STOP):
         from ppt_dist.launch.workers import alone, fit  # they need seconds to import
         from ppt_dist.train.session import run_training
@@ -59,6 +69,16 @@ def start(run_file: Path, how: Override, spec: ClusterSpec, *, local: bool) -> i
         else:
             fit(run, spec, run_training)
     return 0 if result_of(run) else INTERRUPTED
+
+
+def _check_room(run: RunConfig, spec: ClusterSpec) -> None:
+    """Refuse ranks that would wait for ever: each takes a GPU where there are any, else a CPU."""
+    room, kind = (spec.gpus, "gpus") if spec.gpus else (spec.cpus, "cpus")
+    if run.engine.ranks > room:
+        raise BadInput(
+            f"engine.ranks is {run.engine.ranks}, but cluster {spec.name} has {kind} = {room}: "
+            "use fewer --ranks, or a larger --cluster"
+        )
 
 
 def result_of(run: RunConfig) -> Path | None:
@@ -73,7 +93,10 @@ def on_private_cluster(run_file: Path, run: RunConfig, how: Override, spec: Clus
     with LocalCluster(spec, run.folder / CLUSTER) as cluster, stop:
         root = os.environ.get(ROOT_VARIABLE)
         env = {ROOT_VARIABLE: root} if root else {}
-        command = ["ppt-dist", "train", str(run_file.resolve()), *how.words()]
+        told = cluster.folder / SPEC
+        write_durably(told, tomli_w.dumps(spec.model_dump(mode="json")).encode())
+        words = (str(run_file.resolve()), *how.words(), "--cluster", str(told))
+        command = ["ppt-dist", "train", *words]
         return run_job(Target(cluster.api, cluster.token_file), command, env, _say)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def fit(run: RunConfig, spec: ClusterSpec, work: Work) -> None:
     """
     os.environ.update(_train_env(spec.train))
     ray.init(address=os.environ["RAY_ADDRESS"], log_to_driver=False, logging_level=logging.WARNING)
+    _say_if_it_waits(run.engine.ranks, "GPU" if spec.gpus else "CPU")
     launch = next_attempt(run.folder / RAY_TRAIN)
     note = run.folder / RAY_TRAIN / f"bad-input-{launch}.txt"
     try:
@@ -88,8 +90,19 @@ def _trainer(run: RunConfig, spec: ClusterSpec, config: dict[str, Any], name: st
             name=name,
             storage_path=str(run.folder / RAY_TRAIN),
             failure_config=FailureConfig(max_failures=spec.train.max_failures),
+            worker_runtime_env={} if gpu else {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}},
         ),
     )
+
+
+def _say_if_it_waits(ranks: int, kind: str) -> None:
+    """On a cluster that has no room yet; one that scales may get it."""
+    room = int(ray.cluster_resources().get(kind, 0))
+    if ranks > room:
+        sys.stderr.write(
+            f"{ranks} ranks take a {kind} each and the cluster has {room}: waiting for more; "
+            "ray status tells what there is\n"
+        )
 
 
 def _on_worker(config: dict[str, Any]) -> None:

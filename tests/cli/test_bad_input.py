@@ -32,7 +32,8 @@ def trained(run_file):
 @pytest.fixture(autouse=True)
 def restored(monkeypatch):
     """What training in this process changes is put back."""
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "CUBLAS_WORKSPACE_CONFIG"):
+    group = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    for name in (*group, "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "")
     yield
     torch.use_deterministic_algorithms(mode=False)
@@ -190,3 +191,13 @@ def test_a_pickle_is_never_run_wherever_it_is_planted(trained, monkeypatch, caps
             capsys.readouterr()
             assert not sprung.exists(), (target, words)
         target.write_bytes(kept)
+
+
+def test_ranks_that_a_private_cluster_has_no_cpu_for_are_refused(run_file, monkeypatch, capsys):
+    edit(run_file, lambda t: t["lots"].update(scenes=8))
+    before = files(run_file.parent)
+
+    told = refusal(monkeypatch, capsys, "train", run_file, "--ranks", 5)
+
+    assert "engine.ranks is 5, but cluster local has cpus = 4" in told
+    assert files(run_file.parent) == before

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -88,6 +89,7 @@ def test_after_everything_is_killed_and_after_ctrl_c_the_same_command_goes_on_wi
     reached(folder, 1)
     kill_a_fetcher(folder)
     reached(folder, 6)
+    in_job_and_ranks(folder)
     kill_everything(first, folder)
     newest, before = sorted(folder.glob("checkpoints/step-*"), reverse=True)[:2]
     damage(newest / "tensors.safetensors")
@@ -149,8 +151,17 @@ def reached(folder, step, attempt=1):
         time.sleep(0.01)
 
 
+def in_job_and_ranks(folder):
+    """The job has the cluster's file, and ranks see no GPU where it has none."""
+    told = f"--cluster {folder / 'cluster/cluster.toml'}"
+    found = commands(folder)
+    assert any(told in words for words in found.values())
+    ranks = [p for p, words in found.items() if "RayTrainWorker" in words]
+    assert [p.environ()["CUDA_VISIBLE_DEVICES"] for p in ranks] == ["", ""]
+
+
 def kill_a_fetcher(folder):
-    fetchers = [p for p in ours(folder) if "multiprocessing.spawn" in " ".join(p.cmdline())]
+    fetchers = [p for p, words in commands(folder).items() if "multiprocessing.spawn" in words]
     assert len(fetchers) == 2
     fetchers[0].kill()
 
@@ -160,7 +171,8 @@ def kill_everything(owner, folder):
     processes = ours(folder)
     os.kill(owner.pid, signal.SIGKILL)
     for one in processes:
-        one.kill()
+        with suppress(psutil.NoSuchProcess):  # it ended with another
+            one.kill()
     owner.wait()
     assert not psutil.wait_procs(processes, timeout=120)[1]
 
@@ -168,6 +180,13 @@ def kill_everything(owner, folder):
 def ours(folder):
     """Processes of the private cluster of a run."""
     return list(process.marked(f"PPT_DIST_CLUSTER:{folder / 'cluster'}:").values())
+
+
+def commands(folder):
+    """The words of each of them that is still there."""
+    pids = {p.pid for p in ours(folder)}
+    found = psutil.process_iter(["cmdline"])
+    return {p: " ".join(p.info["cmdline"] or ()) for p in found if p.pid in pids}
 
 
 def damage(path):
