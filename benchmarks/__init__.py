@@ -1,0 +1,1 @@
+"""Benchmarks: each figure beside a plain baseline that ran between its own repeats."""
