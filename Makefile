@@ -1,4 +1,4 @@
-# make demo | test | check | format | install | clean. Everything lies in the project: .venv, demo/.
+# make demo | test | check | bench | format | install | clean. Everything lies in the project: .venv, demo/, bench/.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export OMP_NUM_THREADS ?= 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test check format install clean
+.PHONY: demo test check bench format install clean
 .DEFAULT_GOAL := demo
 
 install: $(STAMP)
@@ -30,10 +30,17 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile; fi
+
+# Ten minutes on two cores that other programs share; less on quiet ones.
+bench: install
+	for part in pack decode training overhead; do \
+	  $(BIN)/python -m benchmarks.$$part --json bench/$$part.json || exit; \
+	done
 
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv demo build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv demo bench build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

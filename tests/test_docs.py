@@ -65,7 +65,7 @@ def test_no_document_names_a_home_folder():
 
 def commands(text):
     """Each ``ppt-dist ...``: a line of a block of code, or a whole word between backticks."""
-    blocks = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^ *```[\w -]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     inline = re.findall(r"`(ppt-dist [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     for line in (*lines, *(line.replace("\n", " ") for line in inline)):

@@ -13,7 +13,7 @@ from tests.test_docs import check, commands
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = (ROOT / "docs/quickstart.md").read_text("utf-8")
-FENCED = re.compile(r"^(```|~~~)([^\n]*)\n(.*?)^\1 *$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```([^\n]*)\n(.*?)^``` *$", re.MULTILINE | re.DOTALL)
 SAVED = re.compile(r"Save as `([\w./-]+)`:\n+\Z")
 RUN, NOT_RUN, FILE = "bash", "bash not-run", "toml"
 
@@ -32,7 +32,7 @@ def blocks(document: str) -> list[Block]:
     found = []
     for match in FENCED.finditer(document):
         saved = SAVED.search(document[: match.start()])
-        found.append(Block(match[2].strip(), match[3], saved and saved[1]))
+        found.append(Block(match[1].strip(), match[2], saved and saved[1]))
     return found
 
 
@@ -47,7 +47,11 @@ def test_what_the_page_shows_can_be_done_from_raw_scans_to_a_report(tmp_path):
 
     for made in (
         *("runs/first/report.html", "comparison.html"),
-        *(f"labelled/{name}.{kind}" for name in ("room", "office") for kind in ("npy", "ply", "png")),
+        *(
+            f"labelled/{name}.{kind}"
+            for name in ("room", "office")
+            for kind in ("npy", "ply", "png")
+        ),
     ):
         assert (tmp_path / made).stat().st_size, made
 
