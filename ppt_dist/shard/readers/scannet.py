@@ -45,8 +45,12 @@ class _Labels(NamedTuple):
 def find(root: Path, listed: str) -> dict[str, Path]:
     """Folder with files of the scan: below ``scans``, ``scans_test``, or the root itself."""
     places = (root / "scans" / listed, root / "scans_test" / listed, root / listed)
-    place = next((place for place in places if any(place.glob(f"{listed}*"))), None)
+    place = next((place for place in places if place.is_dir() and _holds(place, listed)), None)
     return {listed: place} if place else {}
+
+
+def _holds(place: Path, scan: str) -> bool:
+    return any(path.name.startswith(scan) for path in place.iterdir())
 
 
 def read(scene_id: str, place: Path, raw: Raw) -> Reading:
