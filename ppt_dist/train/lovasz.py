@@ -59,12 +59,15 @@ def lovasz_softmax(
 
 
 def _extension(errors: Float[Tensor, "voxels classes"], truth: Tensor) -> Float[Tensor, " classes"]:
-    """Errors, largest first, times what each adds to the Jaccard loss of those before it."""
+    """Errors, largest first, times what each adds to the Jaccard loss of those before it.
+
+    What they add is computed in float32 whatever the errors are in, as the official code does.
+    """
     errors, order = errors.sort(dim=0, descending=True, stable=True)
     wrong = (~truth).gather(0, order).cumsum(0)
     missed = truth.gather(0, order).cumsum(0)
     size = truth.sum(0)
-    loss = 1 - (size - missed).to(errors) / (size + wrong).to(errors)
+    loss = 1 - (size - missed).float() / (size + wrong).float()
     gain = torch.diff(loss, dim=0, prepend=loss.new_zeros(1, loss.shape[1]))
     return (errors * gain).sum(0)
 
