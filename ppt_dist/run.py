@@ -11,6 +11,7 @@ from ppt_dist.model.backbone import BackboneConfig
 from ppt_dist.model.backbone.spunet import SpUNetConfig
 from ppt_dist.model.head import HeadConfig
 from ppt_dist.model.head.language import LanguageConfig
+from ppt_dist.model.sparse import Backend
 from ppt_dist.scene.augment import Augment
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.section import HOW, BadInput, Section, read_toml
@@ -132,6 +133,9 @@ class EngineConfig(Section):
     """Loading processes of each rank; 0 loads inside the rank."""
     ahead: PositiveInt = 4
     """Lots that are loaded before they are needed."""
+    sparse: Backend = "auto"
+    """Sparse convolutions: ``reference`` (plain PyTorch), ``spconv`` (an extra), or ``auto``, which
+    is spconv on a GPU where it is installed, else reference."""
 
 
 class CheckpointConfig(Section):

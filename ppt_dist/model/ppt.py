@@ -14,6 +14,8 @@ from ppt_dist.model.bank import Bank
 from ppt_dist.model.head import HeadConfig
 from ppt_dist.model.head.head import DomainLabels
 from ppt_dist.model.prompt import Prompt, reads_prompt
+from ppt_dist.model.sparse import Backend
+from ppt_dist.model.sparse.modules import choose_backend
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.section import BadInput, nearest
 
@@ -62,7 +64,11 @@ class PPT(nn.Module):
 
 
 def build_model(
-    parts: Parts, domains: Mapping[str, DomainLabels], sum_of_ranks: SumOfRanks, seed: int
+    parts: Parts,
+    domains: Mapping[str, DomainLabels],
+    sum_of_ranks: SumOfRanks,
+    seed: int,
+    sparse: Backend = "auto",
 ) -> PPT:
     """A fresh model: the same weights for the same seed, on every rank.
 
@@ -71,7 +77,10 @@ def build_model(
         domains: what the head is told of each; its keys are the domains.
         sum_of_ranks: sum of a tensor over all ranks, which norms need.
         seed: of the weights; the global generator is left as it was.
+        sparse: what computes sparse convolutions; no part of the weights.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return PPT(parts, domains, sum_of_ranks)
+        model = PPT(parts, domains, sum_of_ranks)
+    choose_backend(model, sparse)
+    return model

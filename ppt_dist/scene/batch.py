@@ -44,7 +44,7 @@ class SceneBatch:
     def scene_of_voxel(self) -> Int64[Tensor, " voxels"]:
         """Index of the scene that each voxel belongs to."""
         sizes = torch.diff(self.offset, prepend=self.offset.new_zeros(1))
-        return torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+        return torch.repeat_interleave(torch.arange(len(sizes), device=sizes.device), sizes)
 
     def to(self, device: torch.device) -> "SceneBatch":
         """The same batch with its tensors on ``device``."""

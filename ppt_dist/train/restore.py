@@ -22,7 +22,7 @@ def restore_model(run: RunConfig, checkpoint: Checkpoint) -> PPT:
         BadInput: the checkpoint lacks a tensor of the run's model; names it.
     """
     domains = {domain: _labels(run, checkpoint, domain) for domain in run.domains}
-    ppt = build_model(parts_of(run), domains, alone, run.seed)
+    ppt = build_model(parts_of(run), domains, alone, run.seed, run.engine.sparse)
     weights = {name for name, _ in ppt.named_parameters()}
     kinds = {name: "weight" if name in weights else "buffer" for name in ppt.state_dict()}
     ppt.load_state_dict({n: _tensor(checkpoint, f"{kind}/{n}") for n, kind in kinds.items()})

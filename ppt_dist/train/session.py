@@ -86,7 +86,7 @@ def run_training(
 def _build_engine(session: _Session) -> Engine:
     run, manifests = session.run, session.manifests
     domains = labels_of(run, manifests)
-    model = build_model(parts_of(run), domains, session.ranks.sum, run.seed)
+    model = build_model(parts_of(run), domains, session.ranks.sum, run.seed, run.engine.sparse)
     return build_engine(
         model,
         model.prompts,

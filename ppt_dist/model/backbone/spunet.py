@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ppt_dist.model.adapter.adapter import Adapter, Place
 from ppt_dist.model.prompt import Prompt
-from ppt_dist.model.sparse import Map, stride2_map, submanifold_map
-from ppt_dist.model.sparse.modules import Stride2Conv, SubmanifoldConv
+from ppt_dist.model.sparse import Backend, Map, stride2_map, submanifold_map
+from ppt_dist.model.sparse.modules import BuildsMaps, Stride2Conv, SubmanifoldConv
 from ppt_dist.section import Section
 
 Counts = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
@@ -63,18 +63,21 @@ class Pyramid(NamedTuple):
 
 
 def pyramid(
-    grid: Int32[Tensor, "voxels 3"], scene: Int64[Tensor, " voxels"], stages: int
+    grid: Int32[Tensor, "voxels 3"],
+    scene: Int64[Tensor, " voxels"],
+    stages: int,
+    backend: Backend = "auto",
 ) -> Pyramid:
     """The maps of ``stages`` halvings."""
-    neighbours, parents = [submanifold_map(grid, scene, 3)], []
+    neighbours, parents = [submanifold_map(grid, scene, 3, backend)], []
     for _ in range(stages):
-        grid, scene, up = stride2_map(grid, scene)
+        grid, scene, up = stride2_map(grid, scene, backend)
         parents.append(up)
-        neighbours.append(submanifold_map(grid, scene, 3))
+        neighbours.append(submanifold_map(grid, scene, 3, backend))
     return Pyramid(neighbours, parents, scene)
 
 
-class SparseUNet(nn.Module):
+class SparseUNet(BuildsMaps):
     """Stem, encoder stages that halve the resolution, decoder stages that restore it."""
 
     def __init__(self, config: SpUNetConfig, in_channels: int, adapter: Adapter) -> None:
@@ -114,8 +117,9 @@ class SparseUNet(nn.Module):
 
         Zero voxels pass through all modules alike.
         """
-        near, parents, coarsest = pyramid(grid, scene, len(self.encoder))
-        stem_map = near[0] if self.stem_kernel == 3 else submanifold_map(grid, scene, 5)
+        near, parents, coarsest = pyramid(grid, scene, len(self.encoder), self.sparse)
+        kernel = self.stem_kernel
+        stem_map = near[0] if kernel == 3 else submanifold_map(grid, scene, kernel, self.sparse)
         x = self.stem_norm(self.stem(feat, stem_map), prompt).relu()
         skips = []
         for stage, down, coarse in zip(self.encoder, parents, near[1:], strict=True):

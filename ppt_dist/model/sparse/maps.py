@@ -1,6 +1,7 @@
-"""Kernel maps: which voxel stands at each tap of each output voxel.
+"""Kernel maps as tables: which voxel stands at each tap of each output voxel.
 
-A map is built once a level and shared by its layers.
+The reference backend reads them as they are; other backends make theirs from them, so that voxels
+come in one order and bad coordinates are refused alike whichever computes.
 """
 
 from typing import NamedTuple
@@ -19,7 +20,7 @@ _MARGIN = 8
 """Cells left free below zero and above the largest coordinate, so that no tap wraps round."""
 
 
-class Map(NamedTuple):
+class Table(NamedTuple):
     """Input voxel of each output voxel and tap; `none` (the number of inputs) where there is none.
 
     ``backward`` is the same relation read from the inputs, so that gradients are gathered too:
@@ -39,9 +40,9 @@ class Map(NamedTuple):
         """Voxels that go out; also the index that means none in ``backward``."""
         return self.forward.shape[0]
 
-    def reversed(self) -> "Map":
+    def reversed(self) -> "Table":
         """The map of the inverse convolution: outputs become inputs."""
-        return Map(self.backward, self.forward)
+        return Table(self.backward, self.forward)
 
 
 def pack(
@@ -65,9 +66,9 @@ def pack(
     return ((scene << BITS | x) << BITS | y) << BITS | z
 
 
-def submanifold_map(
+def submanifold_table(
     grid: Int32[Tensor, "voxels 3"], scene: Int64[Tensor, " voxels"], kernel: int
-) -> Map:
+) -> Table:
     """Neighbours within a cube of ``kernel`` cells around each voxel, centred (spconv's SubM).
 
     Taps run as the weight's axes do: x slowest, z fastest.
@@ -98,16 +99,16 @@ def submanifold_map(
         table[tap].index_copy_(0, outputs, found.int())
         table[-1 - tap].index_copy_(0, found, outputs.int())
     forward = table.T.contiguous()
-    return Map(forward, forward.flip(1).contiguous())
+    return Table(forward, forward.flip(1).contiguous())
 
 
-def stride2_map(
+def stride2_table(
     grid: Int32[Tensor, "voxels 3"], scene: Int64[Tensor, " voxels"]
-) -> tuple[Int32[Tensor, "coarse 3"], Int64[Tensor, " coarse"], Map]:
+) -> tuple[Int32[Tensor, "coarse 3"], Int64[Tensor, " coarse"], Table]:
     """Cells of twice the edge that hold a voxel, their scenes, and the map of kernel 2, stride 2.
 
     The tap of a voxel is its place in the coarse cell: x slowest, z fastest (spconv). Voxels that
-    share a cell are not looked for: `submanifold_map` of the same level refuses them.
+    share a cell are not looked for: `submanifold_table` of the same level refuses them.
     """
     coarse_key, parent = torch.unique(pack(grid // 2, scene), return_inverse=True)
     mask = (1 << BITS) - 1
@@ -120,7 +121,7 @@ def stride2_map(
     own = torch.arange(len(grid), device=grid.device)
     forward[parent, tap] = own.int()
     backward[own, tap] = parent.int()
-    return (coarse_grid - _MARGIN).int(), coarse_key >> 3 * BITS, Map(forward, backward)
+    return (coarse_grid - _MARGIN).int(), coarse_key >> 3 * BITS, Table(forward, backward)
 
 
 def _refuse_duplicates(

@@ -1,4 +1,4 @@
-"""Convolutions as modules: one parameter ``[out, k, k, k, in]`` each, no bias."""
+"""Convolutions as modules: one parameter ``[out, k, k, k, in]`` each, no bias; who builds maps."""
 
 import math
 
@@ -6,7 +6,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ppt_dist.model.sparse import Map, sparse_conv
+from ppt_dist.model.sparse import Backend, Map, sparse_conv
+
+
+class BuildsMaps(nn.Module):
+    """Abstract: a backbone that builds maps, by the backend that `choose_backend` tells it."""
+
+    sparse: Backend = "auto"
+
+
+def choose_backend(model: nn.Module, backend: Backend) -> None:
+    """Let whatever builds maps in ``model`` build those of ``backend``."""
+    for module in model.modules():
+        if isinstance(module, BuildsMaps):
+            module.sparse = backend
 
 
 class SubmanifoldConv(nn.Module):

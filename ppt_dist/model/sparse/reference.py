@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor
 
-from ppt_dist.model.sparse.maps import Map
+from ppt_dist.model.sparse.maps import Table
 
 CHUNK = 1 << 18
 """Elements of a gathered chunk: 1 MB in float32, so that it stays in a core's cache."""
@@ -20,24 +20,24 @@ CHUNK = 1 << 18
 def sparse_conv(
     feat: Float[Tensor, "inputs channels"],
     weight: Float[Tensor, "out k k k channels"],
-    pairs: Map,
+    table: Table,
 ) -> Float[Tensor, "outputs out"]:
     """Sum over taps of the neighbour's features times the tap's weight; differentiable in both."""
-    return _SparseConv.apply(feat, weight, pairs)
+    return _SparseConv.apply(feat, weight, table)
 
 
 class _SparseConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, feat: Tensor, weight: Tensor, pairs: Map) -> Tensor:
+    def forward(ctx: Any, feat: Tensor, weight: Tensor, table: Table) -> Tensor:
         ctx.save_for_backward(feat, weight)
-        ctx.pairs = pairs
+        ctx.table = table
         by_tap = weight.flatten(1, 3).permute(1, 2, 0).flatten(0, 1)  # (taps channels) out
-        return _gather_product(feat, pairs.forward, by_tap)
+        return _gather_product(feat, table.forward, by_tap)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         feat, weight = ctx.saved_tensors
-        grad_feat, summed = _gradients(grads[0].contiguous(), feat, weight, ctx.pairs)
+        grad_feat, summed = _gradients(grads[0].contiguous(), feat, weight, ctx.table)
         by_tap = summed.view(feat.shape[1], -1, len(weight)).permute(2, 1, 0)
         return grad_feat, by_tap.reshape(weight.shape), None
 
@@ -46,14 +46,14 @@ def _gradients(
     grad: Float[Tensor, "outputs out"],
     feat: Float[Tensor, "inputs channels"],
     weight: Float[Tensor, "out k k k channels"],
-    pairs: Map,
+    table: Table,
 ) -> tuple[Float[Tensor, "inputs channels"], Float[Tensor, "channels columns"]]:
     """Gradients of features and weights (columns: taps, then out) from one gather of ``grad``."""
     by_tap = weight.flatten(1, 3).transpose(0, 1).flatten(0, 1)  # (taps out) channels
     padded, grad_feat = _padded(grad), torch.empty_like(feat)
     grad_weight = feat.new_zeros(feat.shape[1], len(by_tap))
-    for rows in _chunks(pairs.backward, grad.shape[1]):
-        gathered = padded.index_select(0, pairs.backward[rows].flatten()).view(-1, len(by_tap))
+    for rows in _chunks(table.backward, grad.shape[1]):
+        gathered = padded.index_select(0, table.backward[rows].flatten()).view(-1, len(by_tap))
         torch.mm(gathered, by_tap, out=grad_feat[rows])
         grad_weight.addmm_(feat[rows].T, gathered)
     return grad_feat, grad_weight
