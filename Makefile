@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+EXTRAS ?= demo,minilm,dev
 BIN := .venv/bin
 STAMP := .venv/.installed
 export OMP_NUM_THREADS ?= 1
@@ -10,12 +11,13 @@ export RAY_USAGE_STATS_ENABLED := 0
 .PHONY: demo test check bench format install clean
 .DEFAULT_GOAL := demo
 
+# EXTRAS=demo,minilm,dev,cuda brings spconv too, whose tests then run, on the CPU.
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed, {sys.executable} is {v}; make install PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,minilm,dev]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 demo: install
