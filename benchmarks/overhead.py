@@ -20,8 +20,8 @@ from benchmarks.ways import Step, bare_step, engine_step
 from ppt_dist.journal.journal import read_events
 from ppt_dist.launch.workers import OnEvent, alone
 from ppt_dist.run import RunConfig, load_run
-from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.stream import LotBatch
+from ppt_dist.train.ranks import Ranks
 
 LOCAL, RAY = "train --local", "train on private Ray"
 WARM_STEPS = 5
@@ -42,8 +42,8 @@ def measure(size: Size) -> Report:
     """Take the same steps with and without DeepSpeed, then with and without Ray."""
     compared: list[Comparison] = []
 
-    def work(run: RunConfig, rank: Rank, attempt: int, on_event: OnEvent) -> None:
-        del rank, attempt, on_event
+    def work(run: RunConfig, ranks: Ranks, attempt: int, on_event: OnEvent) -> None:
+        del ranks, attempt, on_event
         compared.append(_engines(run, size.engine_steps))
 
     with TemporaryDirectory() as name:

@@ -15,11 +15,11 @@ from benchmarks.ways import bare_step, engine_of
 from ppt_dist.journal.journal import Event, Journal
 from ppt_dist.launch.workers import OnEvent, alone
 from ppt_dist.run import RunConfig, Stage, load_run
-from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.stream import LotBatch, Stream
 from ppt_dist.train.clock import Clock
 from ppt_dist.train.engine import Engine
 from ppt_dist.train.loop import train
+from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.report import Reporter
 from ppt_dist.train.saver import Saver
 
@@ -65,8 +65,8 @@ def measure(size: Size) -> Report:
     """Train the demo's model in this process, on batches that lie in memory."""
     reports: list[Report] = []
 
-    def work(run: RunConfig, rank: Rank, attempt: int, on_event: OnEvent) -> None:
-        del rank
+    def work(run: RunConfig, ranks: Ranks, attempt: int, on_event: OnEvent) -> None:
+        del ranks
         reports.append(_compare(run, attempt, on_event, size))
 
     with TemporaryDirectory() as name:

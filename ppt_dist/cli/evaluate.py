@@ -9,7 +9,7 @@ import typer
 
 from ppt_dist.cli import app
 from ppt_dist.cli.progress import progress
-from ppt_dist.cli.spreading import RayAddress, spreading
+from ppt_dist.cli.spreading import Device, RayAddress, check_device, spreading
 
 if TYPE_CHECKING:
     from ppt_dist.run import RunConfig
@@ -26,6 +26,7 @@ def evaluate(
     forest: Annotated[
         bool, typer.Option("--forest", help="Also fit and score the per-point forest.")
     ] = False,
+    device: Device = "cpu",
     ray: RayAddress = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -42,10 +43,11 @@ def evaluate(
     from ppt_dist.train.evaluate import write_evaluation
     from ppt_dist.train.folder import read_folder
 
+    check_device(device, ray)
     run = run.resolve() if ray else run
     config = read_folder(run)
     chosen = _choose(run, checkpoint)
-    results = _score_model(run, chosen, ray)
+    results = _score_model(run, chosen, ray, device)
     table = write_evaluation(run, chosen.name, chosen.digest, results)
     baseline = _score_forest(config) if forest else {}
     if as_json:
@@ -69,12 +71,15 @@ def _choose(run: Path, name: str | None) -> "Checkpoint":
     return found
 
 
-def _score_model(run: Path, chosen: "Checkpoint", ray: str | None) -> dict[str, "Evaluation"]:
+def _score_model(
+    run: Path, chosen: "Checkpoint", ray: str | None, device: str
+) -> dict[str, "Evaluation"]:
     from ppt_dist.train.evaluate import write_looks
     from ppt_dist.train.score import score_parts
 
     with spreading(ray) as spread, progress() as bar:
-        results = score_parts(run, chosen.name, spread, bar(f"evaluate {chosen.name}"))
+        on_scenes = bar(f"evaluate {chosen.name}")
+        results = score_parts(run, chosen.name, spread, on_scenes, device)
     write_looks(run, chosen.name, results)
     return results
 

@@ -9,7 +9,7 @@ import typer
 
 from ppt_dist.cli import app
 from ppt_dist.cli.progress import progress
-from ppt_dist.cli.spreading import RayAddress, spreading
+from ppt_dist.cli.spreading import Device, RayAddress, check_device, spreading
 
 
 @app.command()
@@ -29,6 +29,7 @@ def predict(
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Voxels that the net sees at once.")] = 200_000,
     margin: Annotated[int, typer.Option(min=0, help="Cells that tiles overlap by.")] = 64,
+    device: Device = "cpu",
     ray: RayAddress = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")] = False,
 ) -> None:
@@ -48,13 +49,15 @@ def predict(
     from ppt_dist.train.predict import Tiling
     from ppt_dist.view.prediction import Request, open_run, predict_scan, refuse_twins
 
+    check_device(device, ray)
     if ray:
         run, out, scans = run.resolve(), out.resolve(), [path.resolve() for path in scans]
     chosen = open_run(run, checkpoint, domain)
     found, folder = find_recipe(recipe or domain)
     listed = [scan for path in scans for scan in find_scans(path, found, folder)]
     refuse_twins(listed)
-    requests = [Request(run, chosen, domain, Tiling(most, margin), scan, out) for scan in listed]
+    tiling = Tiling(most, margin)
+    requests = [Request(run, chosen, domain, tiling, scan, out, device) for scan in listed]
     table: dict[str, dict[str, Any]] = {}
     with spreading(ray) as spread, progress() as bar:
         one = len(requests) == 1 and not ray

@@ -1,4 +1,4 @@
-"""``--ray``: who does the pieces of a command's work."""
+"""``--ray`` and ``--device``: who does the pieces of a command's work, and on what."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +21,22 @@ RayAddress = Annotated[
         "Paths must mean the same on all of them.",
     ),
 ]
+
+
+Device = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="cpu, or cuda where there is a GPU. Not with --ray."),
+]
+
+
+def check_device(device: str, address: str | None) -> None:
+    """`BadInput` for a GPU on a cluster: tasks take a CPU each, and Ray counts no GPU for them."""
+    if address is not None and device != "cpu":
+        from ppt_dist.section import BadInput
+
+        raise BadInput(
+            f"--device {device} with --ray {address}: tasks of a cluster take a CPU each"
+        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import ray.train
 import torch
 import torch.distributed as dist
 from ray.train import FailureConfig, ScalingConfig
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from ppt_dist.journal.durable import write_durably
 from ppt_dist.journal.journal import Event
@@ -27,8 +27,8 @@ from ppt_dist.stream.rank import Rank
 from ppt_dist.train.ranks import Ranks
 
 OnEvent = Callable[[Event], object]
-Work = Callable[[RunConfig, Rank, int, OnEvent], None]
-"""What each rank does: run, rank, attempt, what takes its events.
+Work = Callable[[RunConfig, Ranks, int, OnEvent], None]
+"""What each rank does: run, ranks, attempt, what takes its events.
 
 It saves what it needs to continue after a restart.
 """
@@ -72,7 +72,8 @@ def alone(run: RunConfig, work: Work) -> None:
         _prepare(run)
         with MetricsServer(run.folder, run.name) as server:
             count = server.of_rank(0)
-            work(run, Rank(0, 1), next_attempt(run.folder), lambda e: (count(e), server.of_run(e)))
+            attempt = next_attempt(run.folder)
+            work(run, Ranks(Rank(0, 1)), attempt, lambda e: (count(e), server.of_run(e)))
     finally:
         dist.destroy_process_group()
 
@@ -113,17 +114,26 @@ def _on_worker(config: dict[str, Any]) -> None:
     run, note = RunConfig.model_validate_json(config["run"]), Path(config["note"])
     context = ray.train.get_context()
     rank = Rank(context.get_world_rank(), context.get_world_size())
-    if Ranks(rank).agree(int(note.exists())):
+    ranks = Ranks(rank, device=_own_device())
+    if ranks.agree(int(note.exists())):
         return
     _prepare(run)
-    attempt = Ranks(rank).agree(next_attempt(run.folder) if rank.index == 0 else 0)
+    attempt = ranks.agree(next_attempt(run.folder) if rank.index == 0 else 0)
     try:
         meters = RayMeters({"run": run.name, "rank": str(rank.index)})
-        config["work"](run, rank, attempt, meters.take)
+        config["work"](run, ranks, attempt, meters.take)
     except BadInput as error:
         write_durably(note, str(error).encode())
         raise
     ray.train.report({"attempt": attempt})
+
+
+def _own_device() -> torch.device:
+    """The GPU that Ray gave this worker, now torch's current one; the CPU where it gave none."""
+    device = get_device()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def _prepare(run: RunConfig) -> None:

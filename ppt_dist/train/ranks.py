@@ -17,15 +17,17 @@ class Ranks:
     rank: Rank
     clock: Clock = field(default_factory=Clock)
     """Gets the time spent here as ``communication``."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    """Of this rank's model and scenes; sums are taken there, since NCCL takes no others."""
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """The tensor summed over all ranks; every rank must call it equally often."""
+        """The tensor summed over all ranks, where it lay; every rank must call it equally often."""
         if self.rank.of == 1:
             return tensor
         with self.clock("communication"):
-            total = tensor.clone()
+            total = tensor.to(self.device, copy=True)
             dist.all_reduce(total)
-        return total
+            return total.to(tensor.device)
 
     def agree(self, value: int) -> int:
         """Rank 0's ``value``, on every rank."""

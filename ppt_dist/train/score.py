@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import torch
 
-from ppt_dist.model.ppt import PPT
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.shard.spread import Spread
 from ppt_dist.train.checkpoint import CheckpointStore
-from ppt_dist.train.evaluate import EvalScenes, Evaluation, conclude
+from ppt_dist.train.device import find_device, forward_on
+from ppt_dist.train.evaluate import EvalScenes, Evaluation, Forward, conclude
 from ppt_dist.train.folder import read_folder
 from ppt_dist.train.restore import check_data, restore_model
 from ppt_dist.train.scenes import open_scenes
@@ -31,6 +31,8 @@ class Part(NamedTuple):
     domain: str
     first: int
     stop: int
+    device: str
+    """See `find_device`."""
 
 
 class Scored(NamedTuple):
@@ -41,7 +43,11 @@ class Scored(NamedTuple):
 
 
 def score_parts(
-    run: Path, checkpoint: str, how: Spread, on_scenes: Callable[[int, int], object]
+    run: Path,
+    checkpoint: str,
+    how: Spread,
+    on_scenes: Callable[[int, int], object],
+    device: str = "cpu",
 ) -> dict[str, Evaluation]:
     """Score a checkpoint on every domain.
 
@@ -50,15 +56,18 @@ def score_parts(
         checkpoint: its name.
         how: who does the parts; the result does not depend on it.
         on_scenes: told how many scenes are done, of how many.
+        device: where each of those who do the parts computes; see `find_device`.
 
     Raises:
-        BadInput: the checkpoint cannot be read, or was trained on other packed data.
+        BadInput: the checkpoint cannot be read or was trained on other packed data, or there is no
+            such device.
     """
     _open.cache_clear()  # what a path means may have changed since
-    _, scenes = _open(run, checkpoint)
+    _, scenes = _open(run, checkpoint, device)
     tallies = {name: Tally(part.labels, part.count) for name, part in scenes.items()}
     seconds = dict.fromkeys(scenes, 0.0)
-    parts = [part for name in scenes for part in _cut(run, checkpoint, name, scenes[name].count)]
+    whole = [Part(run, checkpoint, name, 0, scenes[name].count, device) for name in scenes]
+    parts = [part for domain in whole for part in _cut(domain)]
     done, total = 0, sum(part.count for part in scenes.values())
     for part, scored in how(score_part, parts):
         tallies[part.domain].merge(scored.tally)
@@ -70,28 +79,28 @@ def score_parts(
 
 def score_part(part: Part) -> Scored:
     """Score the scenes of a part; a process that does several opens the checkpoint once."""
-    model, all_scenes = _open(part.run, part.checkpoint)
+    forward, all_scenes = _open(part.run, part.checkpoint, part.device)
     scenes = all_scenes[part.domain]
     start = time.monotonic()
     tally = Tally(scenes.labels, scenes.count)
     with torch.inference_mode():
         for i in range(part.first, part.stop):
             scene = scenes.read(i)
-            logits = model(SceneBatch.of(part.domain, [scene], scenes.channels))
+            logits = forward(SceneBatch.of(part.domain, [scene], scenes.channels))
             tally.add(i, *spread(scene, logits))
     return Scored(tally, time.monotonic() - start)
 
 
-def _cut(run: Path, checkpoint: str, domain: str, count: int) -> Iterator[Part]:
-    for first in range(0, count, SCENES):
-        yield Part(run, checkpoint, domain, first, min(first + SCENES, count))
+def _cut(domain: Part) -> Iterator[Part]:
+    for first in range(0, domain.stop, SCENES):
+        yield domain._replace(first=first, stop=min(first + SCENES, domain.stop))
 
 
 @lru_cache(maxsize=1)
-def _open(run: Path, checkpoint: str) -> tuple[PPT, Mapping[str, EvalScenes]]:
+def _open(run: Path, checkpoint: str, device: str) -> tuple[Forward, Mapping[str, EvalScenes]]:
     config = read_folder(run)
     found = CheckpointStore(run, keep=1).load(checkpoint)
     check_data(config, found)
     torch.set_num_threads(config.engine.threads)
     scenes = open_scenes(config, VALIDATION, config.model.channels)
-    return restore_model(config, found), scenes
+    return forward_on(find_device(device), restore_model(config, found)), scenes

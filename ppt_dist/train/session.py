@@ -10,10 +10,8 @@ from ppt_dist.journal.journal import Event, Journal
 from ppt_dist.model.ppt import build_model
 from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest, read_manifest
-from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.stream import Fetching, open_stream
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
-from ppt_dist.train.clock import Clock
 from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.evaluate import evaluate, write_evaluation, write_looks
 from ppt_dist.train.loop import train
@@ -46,13 +44,13 @@ class _Session(NamedTuple):
 
 
 def run_training(
-    run: RunConfig, rank: Rank, attempt: int, on_event: Callable[[Event], object]
+    run: RunConfig, ranks: Ranks, attempt: int, on_event: Callable[[Event], object]
 ) -> None:
     """Train to the end from the newest checkpoint, then evaluate every domain; or stop if asked to.
 
     Args:
         run: with absolute paths; its folder has been claimed.
-        rank: this process; the group has been initialised where there are several.
+        ranks: this process, its device, and the others; their group has been initialised.
         attempt: of the run, counted by whoever starts it.
         on_event: told each event of this rank.
 
@@ -61,19 +59,18 @@ def run_training(
     """
     torch.set_num_threads(run.engine.threads)
     torch.use_deterministic_algorithms(mode=True)
-    journal = Journal(run.folder, f"rank-{rank.index}", attempt, on_event)
+    journal = Journal(run.folder, f"rank-{ranks.rank.index}", attempt, on_event)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
-    clock = Clock()
-    session = _Session(run, Ranks(rank, clock), journal, manifests, attempt)
-    reporter = Reporter(run, journal, speaks=rank.index == 0)
+    session = _Session(run, ranks, journal, manifests, attempt)
+    reporter = Reporter(run, journal, speaks=ranks.rank.index == 0)
     with journal.phase("start"):
         engine, saver = _build_engine(session), _saver(session)
         fetching = Fetching(run.engine.fetchers, run.engine.ahead, session.fault)
         sources = sources_of(run, manifests)
-        stream = open_stream(sources, shape_of(run), run.seed, rank, fetching)
+        stream = open_stream(sources, shape_of(run), run.seed, ranks.rank, fetching)
     try:
         with journal.phase("training"):
-            done = train(run, engine, stream, saver, reporter, clock)
+            done = train(run, engine, stream, saver, reporter, ranks.clock)
     finally:
         stream.close()
     if done == run.steps:
@@ -87,6 +84,7 @@ def _build_engine(session: _Session) -> Engine:
     run, manifests = session.run, session.manifests
     domains = labels_of(run, manifests)
     model = build_model(parts_of(run), domains, session.ranks.sum, run.seed, run.engine.sparse)
+    model.to(session.ranks.device)  # before the optimiser makes its moments
     return build_engine(
         model,
         model.prompts,

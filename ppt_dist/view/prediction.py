@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Int16
 
 from ppt_dist.journal.durable import write_durably
-from ppt_dist.model.ppt import PPT
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput, nearest
@@ -19,6 +18,8 @@ from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.scan import Scan
 from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.train.checkpoint import CheckpointStore
+from ppt_dist.train.device import find_device, forward_on
+from ppt_dist.train.evaluate import Forward
 from ppt_dist.train.folder import read_folder
 from ppt_dist.train.predict import Tiling, predict
 from ppt_dist.train.restore import restore_model
@@ -34,6 +35,8 @@ class Request(NamedTuple):
     tiling: Tiling
     scan: Scan
     out: Path
+    device: str = "cpu"
+    """See `find_device`."""
 
 
 def open_run(run: Path, checkpoint: str | None, domain: str) -> str:
@@ -74,12 +77,14 @@ def predict_scan(
     """Label a scan and write it; returns its number of points, in all and by class.
 
     Raises:
-        BadInput: it cannot be read.
+        BadInput: it cannot be read, or there is no such device.
     """
-    model, labels, voxelise = _open_model(request.run, request.checkpoint, request.domain)
+    forward, labels, voxelise = _open_model(
+        request.run, request.checkpoint, request.domain, request.device
+    )
     scene = request.scan.read()
     with torch.inference_mode():
-        label = predict(model, request.domain, scene, voxelise, request.tiling, on_tile)
+        label = predict(forward, request.domain, scene, voxelise, request.tiling, on_tile)
     _write(request.out / request.scan.name, scene, label, labels)
     counts = np.bincount(label[label >= 0], minlength=len(labels)).tolist()
     by_class = dict(zip(labels.names, counts, strict=True))
@@ -87,14 +92,17 @@ def predict_scan(
 
 
 @lru_cache(maxsize=1)
-def _open_model(run: Path, checkpoint: str, domain: str) -> tuple[PPT, LabelSet, Voxelise]:
+def _open_model(
+    run: Path, checkpoint: str, domain: str, device: str
+) -> tuple[Forward, LabelSet, Voxelise]:
     config = read_folder(run)
     torch.set_num_threads(config.engine.threads)
     use = config.domains[domain]
     manifest = read_manifest(use.shards)
     voxelise = Voxelise(use.grid or manifest.grid, config.model.channels, config.model.color_range)
     found = CheckpointStore(run, keep=1).load(checkpoint)
-    return restore_model(config, found), manifest.labels, voxelise
+    forward = forward_on(find_device(device), restore_model(config, found))
+    return forward, manifest.labels, voxelise
 
 
 def _write(stem: Path, scene: Scene, label: Int16[np.ndarray, " points"], labels: LabelSet) -> None:

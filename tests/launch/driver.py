@@ -18,7 +18,6 @@ from ppt_dist.launch.start import result_of
 from ppt_dist.launch.workers import OnEvent, fit
 from ppt_dist.run import RunConfig, load_run
 from ppt_dist.section import BadInput
-from ppt_dist.stream.rank import Rank
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.session import run_training
 
@@ -37,8 +36,9 @@ def a_run(folder: Path, ranks: int) -> RunConfig:
     return RunConfig.model_validate_json(json.dumps(table))
 
 
-def killed_once(run: RunConfig, rank: Rank, attempt: int, _on_event: OnEvent) -> None:
+def killed_once(run: RunConfig, ranks: Ranks, attempt: int, _on_event: OnEvent) -> None:
     """In the first attempt rank 1 is killed; later ones note a sum over ranks, and their facts."""
+    rank = ranks.rank
     (run.folder / f"{attempt}-{rank.index}-of-{rank.of}").touch()
     if attempt == 1 and rank.index == 1:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -48,16 +48,16 @@ def killed_once(run: RunConfig, rank: Rank, attempt: int, _on_event: OnEvent) ->
     (run.folder / f"sum-{rank.index}").write_text(json.dumps(facts))
 
 
-def trains(run: RunConfig, rank: Rank, attempt: int, on_event: OnEvent) -> None:
+def trains(run: RunConfig, ranks: Ranks, attempt: int, on_event: OnEvent) -> None:
     """Train each run file beside the run's folder; rank 1 is killed in the one called killed."""
     for path in sorted(run.runs.glob("*.toml"), reverse=True):
         one = load_run(path)
-        if one.name == "killed" and (attempt, rank.index) == (1, 1):
+        if one.name == "killed" and (attempt, ranks.rank.index) == (1, 1):
             events = one.folder / EVENTS / "rank-1-1.jsonl"
             threading.Thread(target=_die_after_step_2, args=(events,), daemon=True).start()
         if not result_of(one):
-            run_training(one, rank, attempt, on_event)
-            Ranks(rank).wait()
+            run_training(one, ranks, attempt, on_event)
+            ranks.wait()
 
 
 def _die_after_step_2(events: Path) -> None:
@@ -66,11 +66,11 @@ def _die_after_step_2(events: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fails(_run: RunConfig, _rank: Rank, _attempt: int, _on_event: OnEvent) -> None:
+def fails(_run: RunConfig, _ranks: Ranks, _attempt: int, _on_event: OnEvent) -> None:
     raise ArithmeticError("first line\nno such number")
 
 
-def finds_bad_input(_run: RunConfig, _rank: Rank, _attempt: int, _on_event: OnEvent) -> None:
+def finds_bad_input(_run: RunConfig, _ranks: Ranks, _attempt: int, _on_event: OnEvent) -> None:
     raise BadInput("a key is wrong")
 
 

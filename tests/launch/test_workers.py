@@ -51,8 +51,8 @@ def test_alone_the_work_is_rank_0_of_1_in_a_ready_group_and_leaves_none(tmp_path
     try:
         alone(
             a_run(tmp_path, 1),
-            lambda _, rank, attempt, _on_event: heard.append(
-                (rank.index, rank.of, attempt, dist.get_world_size())
+            lambda _, ranks, attempt, _on_event: heard.append(
+                (ranks.rank.index, ranks.rank.of, attempt, dist.get_world_size())
             ),
         )
     finally:

@@ -57,16 +57,17 @@ def backward_lot(
     forward: Callable[[SceneBatch], Tensor],
     backward: Callable[[Tensor], object],
 ) -> LotResult:
-    """Run forward and backward over this rank's micro-lots.
+    """Run forward and backward over this rank's micro-lots, on its device.
 
     The divisors are the masses of the whole lot over all ranks, so the result depends neither on
     how many ranks there are nor on how unevenly the scenes lie (the World law).
     """
-    own_masses = torch.stack([criterion.masses(batch) for batch in lot.micro]).sum(0)
-    voxels = own_masses.new_tensor([sum(len(batch.label) for batch in lot.micro)])
+    micro = [batch.to(ranks.device) for batch in lot.micro]
+    own_masses = torch.stack([criterion.masses(batch) for batch in micro]).sum(0)
+    voxels = own_masses.new_tensor([sum(len(batch.label) for batch in micro)])
     sums = ranks.sum(torch.cat([own_masses, voxels]))
     own_loss = 0.0
-    for batch in lot.micro:
+    for batch in micro:
         with ranks.clock("forward"):
             loss = criterion.total(batch, forward(batch), sums[:-1])
         with ranks.clock("backward"):

@@ -63,9 +63,9 @@ class PlainEngine:
 
     @torch.no_grad()
     def forward(self, batch: SceneBatch) -> Float[Tensor, "voxels classes"]:
-        """Logits in evaluation mode."""
+        """Logits in evaluation mode, on the rank's device."""
         self._model.eval()
-        return self._model(batch)
+        return self._model(batch.to(self._ranks.device))
 
     def state(self) -> EngineState:
         """Weights, buffers, moments and step counts by name."""

@@ -79,9 +79,12 @@ class ZeroEngine:
 
     @torch.no_grad()
     def forward(self, batch: SceneBatch) -> Float[Tensor, "voxels classes"]:
-        """Logits in evaluation mode; at stage 3 all ranks must call it equally often."""
+        """Logits in evaluation mode, on the rank's device.
+
+        At stage 3 all ranks must call it equally often.
+        """
         self._engine.eval()
-        return self._engine(batch)
+        return self._engine(batch.to(self._ranks.device))
 
     def state(self) -> EngineState:
         """Everything that training continues from, gathered on every rank."""
