@@ -37,7 +37,7 @@ class WordVectors:
     version: str
     """Release and weights of the encoder."""
     template: str
-    """What the encoder read: the word stands for ``[x]``."""
+    """What the encoder read: the word stands for ``[x]``. Several, a line each: their mean."""
     words: tuple[str, ...]
     vectors: Float32[np.ndarray, "words width"]
 

@@ -30,7 +30,26 @@ def test_the_template_is_what_the_encoder_reads():
     assert seen == ["a point of ab.", "a point of b."]
 
 
-@pytest.mark.parametrize(("words", "template"), [([], "[x]"), (["a"], "a point of x")])
+def test_several_templates_give_the_mean_of_unit_vectors_scaled_to_length_one():
+    made = encode_words(ENCODER, ["ab", "b"], "[x]\nbb [x]")
+
+    one, two = (encode_words(ENCODER, ["ab", "b"], t).vectors for t in ("[x]", "bb [x]"))
+    total = one.astype(np.float64) + two
+    expected = total / np.linalg.norm(total, axis=1, keepdims=True)
+    assert made.vectors == pytest.approx(expected, abs=1e-7)
+    assert made.template == "[x]\nbb [x]"
+    assert not np.allclose(made.vectors, one)
+
+
+def test_a_word_that_the_encoder_answers_with_zeros_keeps_them_and_so_counts_as_absent():
+    assert not encode_words(ENCODER, ["xyz"], "[x]").vectors[:, :3].any()
+    assert not encode_words(ENCODER, ["q"], "[x]").vectors.any()
+
+
+@pytest.mark.parametrize(
+    ("words", "template"),
+    [([], "[x]"), (["a"], "a point of x"), (["a"], "[x]\nx"), (["a"], "")],
+)
 def test_no_word_or_no_place_for_it_is_bad_input(words, template):
     with pytest.raises(BadInput):
         encode_words(ENCODER, words, template)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from ppt_dist.cli import app
 from ppt_dist.section import BadInput
-from ppt_dist.text.openclip import openclip
+from ppt_dist.text.openclip import openclip, openclip_from_hub
 from ppt_dist.text.torchvision_shim import ensure_torchvision
 from ppt_dist.text.vectors import read_vectors
 
@@ -54,6 +54,88 @@ def test_vectors_from_the_file_are_those_of_the_model_that_wrote_it(tiny, tmp_pa
     with torch.no_grad():
         oracle = torch.nn.functional.normalize(model.encode_text(tokenize(["bed", "sofa"])))
     assert np.abs(read_vectors(out).vectors - oracle.numpy()).max() < 1e-6
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_templates_by_option_or_by_file_are_averaged_and_recorded(tiny, tmp_path, from_file):
+    model, tokenize, weights = tiny
+    lines = ["[x]", "A point of [x]."]
+    (tmp_path / "t.txt").write_text("\n".join([*lines, "", ""]))
+    chosen = [word for line in lines for word in ("--template", line)]
+    if from_file:
+        chosen = ["--templates", str(tmp_path / "t.txt")]
+    out = tmp_path / "out.safetensors"
+
+    arguments = ["text", "--encoder", "tiny-test", "--weights", str(weights), "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, "--word", "sofa", *chosen])
+
+    assert result.exit_code == 0, result.output
+    with torch.no_grad():
+        texts = tokenize(["sofa", "A point of sofa."])
+        mean = torch.nn.functional.normalize(model.encode_text(texts)).mean(0, keepdim=True)
+    found = read_vectors(out)
+    assert np.abs(found.vectors - torch.nn.functional.normalize(mean).numpy()).max() < 1e-6
+    assert found.template == "[x]\nA point of [x]."
+
+
+@pytest.fixture
+def hub(monkeypatch, tiny):
+    """A hub that has the tiny model's weights as ``ours``."""
+    assert tiny
+    from open_clip import pretrained
+
+    facts = {"hf_hub": "someone/tiny/", "quick_gelu": True}
+    monkeypatch.setitem(pretrained._PRETRAINED, "tiny-test", {"ours": facts})
+    return pretrained
+
+
+def test_weights_of_the_hub_are_fetched_by_name_with_their_activation(hub, tiny, monkeypatch):
+    model, tokenize, weights = tiny
+    asked = []
+    answer = lambda repo_id, **_: (asked.append(repo_id), str(weights))[1]  # noqa: E731
+    monkeypatch.setattr(hub, "hf_hub_download", answer)
+
+    encoder = openclip_from_hub("tiny-test", "ours")
+
+    assert asked == ["someone/tiny"]
+    assert encoder.version.split(", ")[1].startswith("weights ours sha256 ")
+    with torch.no_grad():
+        plain = model.encode_text(tokenize(["sofa"])).numpy()
+    found = encoder.encode(["sofa"])
+    assert not np.allclose(found, plain, atol=1e-6)
+    assert np.allclose(found, plain, atol=0.1)
+
+
+def test_a_hub_that_does_not_answer_is_named_with_the_way_around_it(hub, monkeypatch):
+    def refuse(**_):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(hub, "hf_hub_download", refuse)
+
+    with pytest.raises(BadInput, match=r"--pretrained ours: cannot be fetched.*--weights"):
+        openclip_from_hub("tiny-test", "ours")
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_name_that_the_hub_does_not_have_is_answered_with_the_nearest():
+    with pytest.raises(BadInput, match=r"no weights 'our' of tiny-test: did you mean 'ours'"):
+        openclip_from_hub("tiny-test", "our")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "needs --weights FILE, or --pretrained NAME"),
+        (["--weights", "a", "--pretrained", "b"], "both name weights"),
+        (["--encoder", "minilm", "--pretrained", "b"], "has its own weights"),
+        (["--templates", "absent.txt"], "cannot be read"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_anything_is_loaded(options, reason):
+    result = CliRunner().invoke(app, ["text", "--word", "a", "--out", "o", *options])
+
+    assert isinstance(result.exception, BadInput)
+    assert reason in str(result.exception)
 
 
 @pytest.mark.usefixtures("tiny")
