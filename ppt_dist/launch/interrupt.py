@@ -19,6 +19,7 @@ class StopOnInterrupt:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._once = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._wait, daemon=True)
 
@@ -44,9 +45,18 @@ class StopOnInterrupt:
                 self._asked()
 
     def _asked(self) -> None:
-        if self._file.exists():
+        if self._once:
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        write_durably(self._file, b"")
-        sys.stderr.write("stopping with a checkpoint after this step; Ctrl-C again: at once\n")
+        self._once = True
+        try:
+            write_durably(self._file, b"")
+        except OSError as error:
+            sys.stderr.write(f"cannot ask for a checkpoint ({error}): stopping at once\n")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        sys.stderr.write(
+            "stopping with a checkpoint after this step, or when the evaluation has ended; "
+            "Ctrl-C again: at once\n"
+        )
         sys.stderr.flush()

@@ -73,6 +73,6 @@ def find_recipe(name_or_path: str) -> tuple[Recipe, Path]:
     candidates = (path, path / "recipe.toml", SHIPPED / name_or_path / "recipe.toml")
     for candidate in candidates:
         if candidate.is_file():
-            return read_toml(Recipe, candidate), candidate.parent
+            return read_toml(Recipe, candidate), candidate.parent.resolve()
     shipped = [p.parent.name for p in SHIPPED.glob("*/recipe.toml")]
     raise BadInput(f"no recipe {name_or_path!r}: {nearest(name_or_path, shipped)}, or give a path")

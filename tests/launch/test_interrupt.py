@@ -75,6 +75,18 @@ def test_a_local_run_serves_metrics_of_rank_and_run_that_its_events_bear_out(run
     assert not (run.folder / "metrics.json").exists()
 
 
+@pytest.mark.slow
+def test_a_request_to_stop_that_a_killed_run_left_does_not_stop_the_next(packed, tmp_path):
+    run_file = write_run_file(tmp_path, packed, "mine", 3, stage="plain", ranks=1)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/stop").touch()
+
+    done = subprocess.run((PPT_DIST, "train", run_file, "--local"), timeout=300, check=False)
+
+    assert done.returncode == 0
+    assert list(losses(tmp_path / "mine")["rank-0", 1]) == [0, 1, 2]
+
+
 def test_the_second_interrupt_becomes_a_sigterm_and_leaves_no_file(tmp_path):
     ended = []
     before = signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
