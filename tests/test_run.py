@@ -59,7 +59,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_one_wherever_it_stands(
 
 
 def test_an_unknown_augmentation_is_answered_with_the_known_ones(table, tmp_path):
-    table["augment"].append({"kind": "elastic"})
+    table["augment"].append({"kind": "elastc"})
     with pytest.raises(BadInput, match=r"'center'.*'chromatic_jitter'"):
         load(table, tmp_path)
 
