@@ -10,12 +10,13 @@ from ppt_dist.model.adapter import AdapterConfig
 from ppt_dist.model.backbone import BackboneConfig
 from ppt_dist.model.head import HeadConfig
 from ppt_dist.scene.augment import Augment
+from ppt_dist.scene.augment.geometry import Box, Clamp
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.section import HOW, BadInput, Section, read_toml
 
 ROOT_VARIABLE = "PPT_DIST_ROOT"
 
-Channel = Literal["color", "normal", "height"]
+Channel = Literal["coord", "color", "normal", "height", "strength"]
 
 
 class DomainUse(Section):
@@ -29,6 +30,10 @@ class DomainUse(Section):
     """Edge of a voxel, metres; the recipe's where absent."""
     crop: PositiveInt | None = None
     """Most voxels of a training scene; a larger one is cut to those nearest a random voxel."""
+    crop_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Part of a training scene's voxels that is kept, those nearest a random one; before `crop`."""
+    box: Box | None = None
+    """What the augmentation ``clamp`` keeps this domain's points within."""
 
 
 class Lots(Section):
@@ -147,6 +152,9 @@ class RunConfig(Section):
     lots: Lots
     augment: tuple[Augment, ...] = ()
     """Applied to each training scene in this order, before grid sampling."""
+    center: bool = True
+    """Scenes are put over the origin after the crop and before evaluation; off for sweeps, whose
+    coordinates are those of the sensor."""
     model: ModelConfig
     optim: OptimConfig
     loss: LossConfig = LossConfig()
@@ -159,6 +167,16 @@ class RunConfig(Section):
     def folder(self) -> Path:
         """The run's folder."""
         return self.runs / self.name
+
+    def augment_of(self, domain: str) -> tuple[Augment, ...]:
+        """The augmentations of a domain: a clamp without a box has the domain's."""
+        box = self.domains[domain].box
+        return tuple(
+            augment.model_copy(update={"box": box})
+            if isinstance(augment, Clamp) and augment.box is None
+            else augment
+            for augment in self.augment
+        )
 
     def what(self) -> dict[str, Any]:
         """Keys that may not change under the same name, as JSON values."""
@@ -193,6 +211,7 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
+    _check_boxes(run, path)
     return _absolute(run, root)
 
 
@@ -205,6 +224,16 @@ def check_lots(run: RunConfig) -> None:
             f"(lots.scenes {run.lots.scenes} cut into lots.micro {run.lots.micro}): "
             f"use at most {smallest} ranks, or larger lots"
         )
+
+
+def _check_boxes(run: RunConfig, path: Path) -> None:
+    """Refuse a clamp that some domain has no box for."""
+    for name in run.domains:
+        if any(isinstance(a, Clamp) and a.box is None for a in run.augment_of(name)):
+            raise BadInput(
+                f"{path}: augment has a clamp without a box, and so has domains.{name}: give it "
+                "box = [least x, y, z, greatest x, y, z] in metres"
+            )
 
 
 def _absolute(run: RunConfig, root: Path) -> RunConfig:

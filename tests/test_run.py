@@ -8,6 +8,7 @@ import tomli_w
 
 from ppt_dist.launch.demo import CONFIGS
 from ppt_dist.run import ROOT_VARIABLE, load_run
+from ppt_dist.scene.augment.geometry import Center, Clamp
 from ppt_dist.section import BadInput
 
 
@@ -107,3 +108,15 @@ def test_paths_start_at_the_run_file_or_at_the_root_that_the_environment_names(
 def test_a_name_that_is_no_folders_name_is_refused(table, tmp_path, name):
     with pytest.raises(BadInput, match="name: "):
         load(table | {"name": name}, tmp_path)
+
+
+def test_a_clamp_has_its_domains_box_and_is_refused_where_there_is_none(table, tmp_path):
+    table["augment"] = [{"kind": "center"}, {"kind": "clamp"}]
+    for name, use in table["domains"].items():
+        use["box"] = [-3, -3, 0, 3, 3, 2 + len(name)]
+    run = load(table, tmp_path)
+    for name in run.domains:
+        assert run.augment_of(name) == (Center(), Clamp(box=(-3, -3, 0, 3, 3, 2 + len(name))))
+    del table["domains"]["s3dis"]["box"]
+    with pytest.raises(BadInput, match=r"clamp without a box, and so has domains\.s3dis"):
+        load(table, tmp_path)
