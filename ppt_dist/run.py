@@ -45,6 +45,8 @@ class Lots(Section):
     """Micro-lots that a lot is cut into: norm statistics are those of one over all ranks."""
     a_step: PositiveInt = 1
     """Lots of an optimiser step."""
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of the micro-lots whose scenes are mixed in pairs (Mix3D); a pair stays on one rank."""
     window: Literal[1] = 1
     """Lots of a domain among which scenes are regrouped by cost."""
 
@@ -216,13 +218,18 @@ def load_run(path: Path) -> RunConfig:
 
 
 def check_lots(run: RunConfig) -> None:
-    """Refuse lots that cannot be cut: each rank needs a scene of every micro-lot."""
-    smallest = run.lots.scenes // run.lots.micro
-    if run.engine.ranks > smallest:
+    """Refuse lots that cannot be cut: each rank needs a scene, or a pair, of every micro-lot."""
+    lots = run.lots
+    smallest = lots.scenes // lots.micro
+    units, what = smallest, f"{smallest} scenes"
+    if lots.mix:
+        units = -(-smallest // 2)
+        what += f", {units} once they are mixed in pairs (lots.mix {lots.mix})"
+    if run.engine.ranks > units:
         raise BadInput(
-            f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {smallest} scenes "
-            f"(lots.scenes {run.lots.scenes} cut into lots.micro {run.lots.micro}): "
-            f"use at most {smallest} ranks, or larger lots"
+            f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {what} "
+            f"(lots.scenes {lots.scenes} cut into lots.micro {lots.micro}): "
+            f"use at most {units} ranks, or larger lots"
         )
 
 

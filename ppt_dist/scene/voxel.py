@@ -50,20 +50,26 @@ def grid_sample(
     """
     cell = _cells(coord, edge)
     _, first, inverse, count = np.unique(
-        _packed(cell), return_index=True, return_inverse=True, return_counts=True
+        packed(cell), return_index=True, return_inverse=True, return_counts=True
     )
-    if rng is None:
-        chosen = first
-    else:
-        order = np.argsort(inverse, kind="stable")
-        start = np.cumsum(count) - count
-        chosen = order[start + np.floor(rng.random(len(count)) * count).astype(np.int64)]
+    chosen = first if rng is None else one_of_each(inverse, count, rng)
     return GridSample(cell[first].astype(np.int32), chosen, inverse)
+
+
+def one_of_each(
+    inverse: Int64[np.ndarray, " points"],
+    count: Int64[np.ndarray, " voxels"],
+    rng: np.random.Generator,
+) -> Int64[np.ndarray, " voxels"]:
+    """A random point of each voxel; all of a voxel's points are equally likely."""
+    order = np.argsort(inverse, kind="stable")
+    start = np.cumsum(count) - count
+    return order[start + np.floor(rng.random(len(count)) * count).astype(np.int64)]
 
 
 def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
     """Number of cells of ``edge`` metres that hold a point: a scene's cost."""
-    return len(np.unique(_packed(_cells(coord, edge))))
+    return len(np.unique(packed(_cells(coord, edge))))
 
 
 def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int64[np.ndarray, "points 3"]:
@@ -79,5 +85,6 @@ def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int64[np.ndar
     return cell
 
 
-def _packed(cell: Int64[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
+def packed(cell: Int64[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
+    """Each cell as one number; numbers are in the order of x, y, z."""
     return (cell[:, 0] << 2 * _BITS) | (cell[:, 1] << _BITS) | cell[:, 2]

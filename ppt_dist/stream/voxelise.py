@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -103,6 +104,16 @@ def crop(
 
 def scene_generator(seed: int, domain: str, epoch: int, scene: str) -> np.random.Generator:
     """The generator of one scene in one epoch; it depends on nothing else."""
-    parts: Sequence[int | str] = (seed, "augment", domain, epoch, scene)
-    digest = hashlib.blake2b(repr(tuple(parts)).encode(), digest_size=16).digest()
+    return _generator(seed, "augment", domain, epoch, scene)
+
+
+def pair_generator(
+    seed: int, domain: str, scenes: Sequence[tuple[int, str]]
+) -> np.random.Generator:
+    """The generator of two scenes, each with its epoch, that are mixed."""
+    return _generator(seed, "mix", domain, *chain(*scenes))
+
+
+def _generator(*parts: int | str) -> np.random.Generator:
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))

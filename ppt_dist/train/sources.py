@@ -46,7 +46,8 @@ def voxelise_of(run: RunConfig, domain: str, manifest: Manifest) -> Voxelise:
 
 def shape_of(run: RunConfig) -> LotShape:
     """How the run cuts its lots."""
-    return LotShape(run.lots.scenes, run.lots.micro, run.lots.a_step)
+    lots = run.lots
+    return LotShape(lots.scenes, lots.micro, lots.a_step, lots.mix)
 
 
 def parts_of(run: RunConfig) -> Parts:
