@@ -86,6 +86,9 @@ class Rates(Section):
     """Layers of the adapter that take the prompt in. Likewise."""
 
 
+Momentum = Annotated[float, Field(gt=0, lt=1)]
+
+
 class OptimConfig(Section):
     """Optimiser and its schedule, a function of the step."""
 
@@ -96,6 +99,9 @@ class OptimConfig(Section):
     """Weight decay, on every parameter as in the official code."""
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: NonNegativeFloat = 0.9
+    momentum_cycle: tuple[Momentum, Momentum] | None = None
+    """Momentum at the ends and at the peak of the schedule, in place of ``momentum`` (SGD) and the
+    first of ``betas`` (AdamW). The official runs have [0.95, 0.85], as is OneCycle's default."""
     nesterov: bool = True
     clip: PositiveFloat | None = None
     """Largest norm of all gradients together, shared and of domains."""

@@ -13,7 +13,7 @@ from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine import build_engine
 from ppt_dist.train.loss import build_criterion
-from ppt_dist.train.optim import learning_rate
+from ppt_dist.train.optim import learning_rate, momentum
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.state import EngineState
 
@@ -34,6 +34,8 @@ class Case(NamedTuple):
     lots: int = 1
     scenes: int = 3
     micro: int = 1
+    cycles: bool = False
+    """The momentum cycles with the rate."""
     skips_idle: bool = True
     """False is the negative control: idle groups are stepped like the rest."""
 
@@ -46,6 +48,7 @@ class Case(NamedTuple):
             clip=CLIP,
             rates=Rates(prompt=0.5, modulation=0.1),
             warm_share=0.3,
+            momentum_cycle=(0.95, 0.85) if self.cycles else None,
         )
 
 
@@ -145,7 +148,8 @@ def run_case(
         losses += [engine.accumulate(lot, 1 / case.lots).loss for lot in lots]
         active = frozenset(lot.domain for lot in lots)
         told = active if case.skips_idle else frozenset(CLASSES)
-        norms.append(engine.update(learning_rate(step, STEPS, case.optim), told))
+        rate = learning_rate(step, STEPS, case.optim)
+        norms.append(engine.update(rate, told, momentum(step, STEPS, case.optim)))
         after = engine.state()
         for domain in set(CLASSES) - active:
             rows = [name for name in after.tensors if name.endswith(f".{domain}")]

@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.ranks, pytest.mark.slow]
 STAGES: tuple[Stage, ...] = ("plain", 0, 1, 2, 3)
 VARIANTS = (
     Case("plain"),
-    Case("plain", lots=2, scenes=2),  # on 3 ranks one has no point
+    Case("plain", lots=2, scenes=2, cycles=True),  # on 3 ranks one has no point
     Case("plain", "sgd", lots=2, scenes=2),
-    Case("plain", "sgd", scenes=4, micro=2),
+    Case("plain", "sgd", scenes=4, micro=2, cycles=True),
 )
 CASES = [variant._replace(stage=stage) for stage, variant in product(STAGES, VARIANTS)]
 CONTROLS = [Case(stage, skips_idle=False) for stage in (0, 1, 2, 3)]
