@@ -110,6 +110,58 @@ def test_a_name_that_is_no_folders_name_is_refused(table, tmp_path, name):
         load(table | {"name": name}, tmp_path)
 
 
+def test_lovasz_over_a_batch_is_refused_on_several_ranks_with_the_reason(table, tmp_path):
+    table["loss"] = {"lovasz": 1.0, "lovasz_over": "batch"}
+    table["engine"]["ranks"] = 2
+    with pytest.raises(BadInput, match=r"lovasz_over.*engine\.ranks is 2.*no sum over ranks"):
+        load(table, tmp_path)
+    table["engine"]["ranks"] = 1
+    load(table, tmp_path)
+
+
+def test_a_loss_of_nothing_and_a_backbone_that_labels_no_voxel_are_refused(table, tmp_path):
+    with pytest.raises(BadInput, match="nothing would be learned"):
+        load(table | {"loss": {"cross_entropy": 0.0}}, tmp_path)
+    table["model"]["backbone"]["encoder_only"] = True
+    with pytest.raises(BadInput, match="one row a scene"):
+        load(table, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "given"),
+    [
+        ("adapter", {"kind": "injection", "where": ["encoder"], "zero_init": False}),
+        ("adapter", {"kind": "attention", "tokens": 8, "heads": 2, "norm": "domain"}),
+        ("adapter", {"kind": "none"}),
+        ("head", {"kind": "decoupled"}),
+        ("head", {"kind": "unionized", "share": False}),
+        ("head", {"kind": "language", "vectors": "words", "criterion": "l2"}),
+    ],
+)
+def test_every_adapter_and_head_is_had_by_its_name(table, tmp_path, part, given):
+    table["model"][part] = given
+    assert load(table, tmp_path).what()["model"][part]["kind"] == given["kind"]
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "told"),
+    [
+        ("adapter", {"kind": "pdnrm"}, r"model\.adapter: .*'pdnorm', 'injection', 'attention'"),
+        ("adapter", {"kind": "injection", "zero_int": True}, "did you mean 'zero_init'"),
+        ("adapter", {"kind": "pdnorm", "where": ["head"]}, "where"),
+        ("adapter", {"kind": "pdnorm", "where": []}, "where"),
+        ("head", {"kind": "decoupled", "vectors": "words"}, "unknown key"),
+        ("head", {"kind": "language"}, "missing key .*vectors"),
+    ],
+)
+def test_a_part_that_does_not_exist_is_answered_with_those_that_do(
+    table, tmp_path, part, given, told
+):
+    table["model"][part] = given
+    with pytest.raises(BadInput, match=f"(?s){told}"):
+        load(table, tmp_path)
+
+
 def test_a_clamp_has_its_domains_box_and_is_refused_where_there_is_none(table, tmp_path):
     table["augment"] = [{"kind": "center"}, {"kind": "clamp"}]
     for name, use in table["domains"].items():

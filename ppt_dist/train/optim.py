@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ppt_dist.model.bank import Bank
+from ppt_dist.model.bank import EVERY_DOMAIN, Bank
 from ppt_dist.model.prompt import PromptReader
 from ppt_dist.run import OptimConfig, Rates
 
@@ -29,6 +29,7 @@ def by_domain(model: nn.Module, prompts: nn.Module, rates: Rates) -> list[Group]
         for bank in model.modules()
         if isinstance(bank, Bank)
         for domain, p in bank.named_parameters()
+        if domain != EVERY_DOMAIN
     }
     factor = {id(p): rates.prompt for p in prompts.parameters()}
     for module in model.modules():

@@ -11,7 +11,7 @@ from ppt_dist.model.prompt import Prompt
 from ppt_dist.run import EngineConfig, LossConfig, OptimConfig, Rates, Stage
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
-from ppt_dist.train.engine import build_engine
+from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.loss import build_criterion
 from ppt_dist.train.optim import learning_rate, momentum
 from ppt_dist.train.ranks import Ranks
@@ -128,7 +128,7 @@ class Trace(NamedTuple):
 def run_case(
     ranks: Ranks, case: Case, start: int = 0, stop: int = STEPS, state: EngineState | None = None
 ) -> Trace:
-    """Train the net from ``start`` to ``stop`` and watch the idle rows."""
+    """Train the net from ``start`` to ``stop``."""
     model = make_net(ranks.sum)
     weights = {domain: torch.linspace(0.5, 1.5, n) for domain, n in CLASSES.items()}
     engine = build_engine(
@@ -141,6 +141,11 @@ def run_case(
     )
     if state is not None:
         engine.load(state)
+    return follow(engine, ranks, case, start, stop)
+
+
+def follow(engine: Engine, ranks: Ranks, case: Case, start: int = 0, stop: int = STEPS) -> Trace:
+    """Train with the engine and watch the idle rows."""
     losses, norms, violations, checked = [], [], 0, 0
     before = engine.state()
     for step in range(start, stop):

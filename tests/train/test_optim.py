@@ -14,6 +14,7 @@ from ppt_dist.train.optim import (
     set_rate,
 )
 from tests.train.law_case import CLASSES, make_net
+from tests.train.pair_case import Pair, make_model
 
 
 def config(**changes):
@@ -60,6 +61,28 @@ def test_every_parameter_is_in_one_group_of_its_owner_and_factor():
     assert {names[id(p)] for p in found["alpha*0.5"]["params"]} == {"prompts.alpha"}
     assert all("modulation" in names[id(p)] for p in found["shared*0.1"]["params"])
     assert all(names[id(p)].endswith(".alpha") for p in found["alpha*1"]["params"])
+
+
+def test_the_row_of_every_domain_is_shared_and_what_nobody_reads_is_in_no_group():
+    pair = Pair("none", "decoupled", "plain", "sgd")
+    model = make_model(pair)
+    groups = by_domain(model, model.prompts, Rates(prompt=0.5))
+    names = {id(p): name for name, p in model.named_parameters()}
+    owned = {names[id(p)]: group["name"] for group in groups for p in group["params"]}
+    assert owned["backbone.stem_norm.weight.every_domain"] == "shared*1"
+    assert owned["head.bias.beta"] == "beta*1"
+    assert not any(name.startswith("prompts") for name in owned)
+    assert len(owned) == len(names) - len(CLASSES)
+
+
+@pytest.mark.parametrize("adapter", ["pdnorm", "injection", "attention"])
+def test_every_layer_that_takes_the_prompt_in_learns_at_the_rate_of_modulation(adapter):
+    model = make_model(Pair(adapter, "decoupled", "plain", "sgd"))
+    groups = by_domain(model, model.prompts, Rates(prompt=0.5, modulation=0.1))
+    names = {id(p): name for name, p in model.named_parameters()}
+    slow = {names[id(p)] for g in groups if g["factor"] == 0.1 for p in g["params"]}
+    assert slow == {n for n in names.values() if "modulation" in n or "enter_" in n}
+    assert slow
 
 
 def test_each_group_gets_the_rate_times_its_factor():
