@@ -5,7 +5,6 @@ networks: white noise on a grid, twice blurred by a box of three nodes, read tri
 """
 
 from dataclasses import replace
-from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -65,11 +64,18 @@ def drift(
     place = (coord - coord.min(axis=0)) / np.float32(spacing) + 1  # the first node is one below
     node = np.minimum(place.astype(np.int64), shape - 2)
     upper = place - node.astype(np.float32)
-    weight = np.stack([1 - upper, upper])
-    stride = np.array([shape[1] * shape[2], shape[2], 1])
-    rows, first = noise.reshape(-1, 3), node @ stride
-    found = np.zeros_like(coord)
-    for corner in product((0, 1), repeat=3):
-        share = weight[corner[0], :, 0] * weight[corner[1], :, 1] * weight[corner[2], :, 2]
-        found += share[:, None] * rows[first + int(np.dot(corner, stride))]
-    return found
+    stride = (int(shape[1] * shape[2]), int(shape[2]), 1)
+    first = node[:, 0] * stride[0] + node[:, 1] * stride[1] + node[:, 2]
+    rows = noise.reshape(-1, 3)
+
+    def blended(axis: int, corner: int) -> Float32[np.ndarray, "points 3"]:
+        """The field at a corner of each point's cell, linear along ``axis`` and those after it."""
+        if axis == len(stride):
+            return rows.take(first + corner, axis=0)
+        low, high = blended(axis + 1, corner), blended(axis + 1, corner + stride[axis])
+        high -= low
+        high *= upper[:, axis : axis + 1]
+        low += high
+        return low
+
+    return blended(0, 0)
