@@ -8,14 +8,17 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from ppt_dist.model.adapter import AdapterConfig
 from ppt_dist.model.backbone import BackboneConfig
+from ppt_dist.model.backbone.spunet import SpUNetConfig
 from ppt_dist.model.head import HeadConfig
+from ppt_dist.model.head.language import LanguageConfig
 from ppt_dist.scene.augment import Augment
+from ppt_dist.scene.augment.geometry import Box, Clamp
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.section import HOW, BadInput, Section, read_toml
 
 ROOT_VARIABLE = "PPT_DIST_ROOT"
 
-Channel = Literal["color", "normal", "height"]
+Channel = Literal["coord", "color", "normal", "height", "strength"]
 
 
 class DomainUse(Section):
@@ -29,6 +32,10 @@ class DomainUse(Section):
     """Edge of a voxel, metres; the recipe's where absent."""
     crop: PositiveInt | None = None
     """Most voxels of a training scene; a larger one is cut to those nearest a random voxel."""
+    crop_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Part of a training scene's voxels that is kept, those nearest a random one; before `crop`."""
+    box: Box | None = None
+    """What the augmentation ``clamp`` keeps this domain's points within."""
 
 
 class Lots(Section):
@@ -40,6 +47,8 @@ class Lots(Section):
     """Micro-lots that a lot is cut into: norm statistics are those of one over all ranks."""
     a_step: PositiveInt = 1
     """Lots of an optimiser step."""
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of the micro-lots whose scenes are mixed in pairs (Mix3D); a pair stays on one rank."""
     window: Literal[1] = 1
     """Lots of a domain among which scenes are regrouped by cost."""
 
@@ -74,7 +83,10 @@ class Rates(Section):
     prompt: PositiveFloat = 1.0
     """Prompt vectors. The paper trains them at 0.1; the released configurations at 1."""
     modulation: PositiveFloat = 1.0
-    """Layers that turn a prompt into scale and shift. Likewise."""
+    """Layers of the adapter that take the prompt in. Likewise."""
+
+
+Momentum = Annotated[float, Field(gt=0, lt=1)]
 
 
 class OptimConfig(Section):
@@ -87,6 +99,9 @@ class OptimConfig(Section):
     """Weight decay, on every parameter as in the official code."""
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: NonNegativeFloat = 0.9
+    momentum_cycle: tuple[Momentum, Momentum] | None = None
+    """Momentum at the ends and at the peak of the schedule, in place of ``momentum`` (SGD) and the
+    first of ``betas`` (AdamW). The official runs have [0.95, 0.85], as is OneCycle's default."""
     nesterov: bool = True
     clip: PositiveFloat | None = None
     """Largest norm of all gradients together, shared and of domains."""
@@ -100,10 +115,19 @@ class OptimConfig(Section):
 
 
 class LossConfig(Section):
-    """Cross-entropy over the classes of the batch's domain."""
+    """Factors of the terms that are added up."""
 
+    cross_entropy: NonNegativeFloat = 1.0
+    """Cross-entropy over the classes of the batch's domain, mean over labelled voxels. For a head
+    that draws points to their words, the mean of minus the logit of the right class instead."""
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """A class weighs its frequency in training to the power of minus this; 0 as published."""
+    """A class weighs its frequency in training to the power of minus this; 0 as published. Not in
+    ``lovasz``, which weighs classes alike."""
+    lovasz: NonNegativeFloat = 0.0
+    """Lovasz-softmax, a surrogate of the mean IoU."""
+    lovasz_over: Literal["scene", "batch"] = "scene"
+    """``scene``: mean over the labelled scenes of the lot. ``batch``: over a rank's micro-lot as
+    one, as in the official code; its value depends on the ranks, so there may be only one."""
 
 
 Stage = Literal["plain", 0, 1, 2, 3]
@@ -147,6 +171,9 @@ class RunConfig(Section):
     lots: Lots
     augment: tuple[Augment, ...] = ()
     """Applied to each training scene in this order, before grid sampling."""
+    center: bool = True
+    """Scenes are put over the origin after the crop and before evaluation; off for sweeps, whose
+    coordinates are those of the sensor."""
     model: ModelConfig
     optim: OptimConfig
     loss: LossConfig = LossConfig()
@@ -159,6 +186,16 @@ class RunConfig(Section):
     def folder(self) -> Path:
         """The run's folder."""
         return self.runs / self.name
+
+    def augment_of(self, domain: str) -> tuple[Augment, ...]:
+        """The augmentations of a domain: a clamp without a box has the domain's."""
+        box = self.domains[domain].box
+        return tuple(
+            augment.model_copy(update={"box": box})
+            if isinstance(augment, Clamp) and augment.box is None
+            else augment
+            for augment in self.augment
+        )
 
     def what(self) -> dict[str, Any]:
         """Keys that may not change under the same name, as JSON values."""
@@ -193,17 +230,51 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
+    check_loss(run)
+    _check_boxes(run, path)
     return _absolute(run, root)
 
 
 def check_lots(run: RunConfig) -> None:
-    """Refuse lots that cannot be cut: each rank needs a scene of every micro-lot."""
-    smallest = run.lots.scenes // run.lots.micro
-    if run.engine.ranks > smallest:
+    """Refuse lots that cannot be cut: each rank needs a scene, or a pair, of every micro-lot."""
+    lots = run.lots
+    smallest = lots.scenes // lots.micro
+    units, what = smallest, f"{smallest} scenes"
+    if lots.mix:
+        units = -(-smallest // 2)
+        what += f", {units} once they are mixed in pairs (lots.mix {lots.mix})"
+    if run.engine.ranks > units:
         raise BadInput(
-            f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {smallest} scenes "
-            f"(lots.scenes {run.lots.scenes} cut into lots.micro {run.lots.micro}): "
-            f"use at most {smallest} ranks, or larger lots"
+            f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {what} "
+            f"(lots.scenes {lots.scenes} cut into lots.micro {lots.micro}): "
+            f"use at most {units} ranks, or larger lots"
+        )
+
+
+def _check_boxes(run: RunConfig, path: Path) -> None:
+    """Refuse a clamp that some domain has no box for."""
+    for name in run.domains:
+        if any(isinstance(a, Clamp) and a.box is None for a in run.augment_of(name)):
+            raise BadInput(
+                f"{path}: augment has a clamp without a box, and so has domains.{name}: give it "
+                "box = [least x, y, z, greatest x, y, z] in metres"
+            )
+
+
+def check_loss(run: RunConfig) -> None:
+    """Refuse what cannot be learned, or would depend on the number of ranks."""
+    if not run.loss.cross_entropy and not run.loss.lovasz:
+        raise BadInput("loss.cross_entropy and loss.lovasz are both 0: nothing would be learned")
+    if run.loss.lovasz and run.loss.lovasz_over == "batch" and run.engine.ranks > 1:
+        raise BadInput(
+            f'loss.lovasz_over is "batch", but engine.ranks is {run.engine.ranks}: the loss of a '
+            "batch as one is no sum over ranks, so it would change with their number. "
+            'Use "scene", or one rank'
+        )
+    if isinstance(run.model.backbone, SpUNetConfig) and run.model.backbone.encoder_only:
+        raise BadInput(
+            "model.backbone.encoder_only gives one row a scene, but a run learns a label for each "
+            "voxel: leave it out; it is for classifying scenes with the backbone in your own code"
         )
 
 
@@ -212,6 +283,8 @@ def _absolute(run: RunConfig, root: Path) -> RunConfig:
         name: use.model_copy(update={"shards": root / use.shards})
         for name, use in run.domains.items()
     }
-    head = run.model.head.model_copy(update={"vectors": root / run.model.head.vectors})
+    head = run.model.head
+    if isinstance(head, LanguageConfig):
+        head = head.model_copy(update={"vectors": root / head.vectors})
     model = run.model.model_copy(update={"head": head})
     return run.model_copy(update={"runs": root / run.runs, "domains": domains, "model": model})

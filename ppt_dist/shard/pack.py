@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
-from ppt_dist.shard.codec import FIELDS
+from ppt_dist.shard.codec import fields_of
 from ppt_dist.shard.manifest import Manifest, Split, read_manifest
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
@@ -200,6 +200,6 @@ def _manifest(recipe: Recipe, splits: dict[str, Split]) -> Manifest:
         cost_grid=recipe.cost_grid,
         channels=recipe.channels,
         labels=recipe.labels,
-        fields=FIELDS,
+        fields=fields_of(recipe.channels),
         splits=splits,
     )

@@ -42,7 +42,7 @@ class Recipe(Section):
     """Edge of a voxel in training, metres."""
     cost_grid: PositiveFloat
     """Edge of the voxels whose number is a scene's cost, metres. It is frozen with the shards."""
-    channels: tuple[Literal["color", "normal"], ...]
+    channels: tuple[Literal["color", "normal", "strength"], ...]
     """What a scene of this domain can hold."""
     scenes_per_shard: PositiveInt = 64
     classes: tuple[ClassEntry, ...]

@@ -13,7 +13,7 @@ from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import occupied_voxels
 from ppt_dist.section import BadInput, Section, parse
-from ppt_dist.shard.codec import FIELDS, encode
+from ppt_dist.shard.codec import encode, fields_of
 from ppt_dist.shard.index import IndexEntry, write_index
 from ppt_dist.shard.manifest import Shard
 from ppt_dist.shard.readers import find_reader
@@ -106,7 +106,7 @@ class _Shelf:
 
     def records(self) -> Iterator[tuple[str, dict[str, bytes]]]:
         recipe = self._job.raw.recipe
-        reader = find_reader(recipe.reader)
+        reader, fields = find_reader(recipe.reader), fields_of(recipe.channels)
         for scene_id, place in self._job.scenes:
             try:
                 reading = reader.read(scene_id, place, self._job.raw)
@@ -117,7 +117,7 @@ class _Shelf:
                 continue
             self.notes += reading.notes
             self._count(reading.scene, cost)
-            yield reading.scene.name, encode(reading.scene, FIELDS)
+            yield reading.scene.name, encode(reading.scene, fields)
 
     def _count(self, scene: Scene, cost: int) -> None:
         labelled = scene.segment[scene.segment >= 0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ppt_dist.journal.durable import sync, write_durably
 from ppt_dist.section import Section, parse
-from ppt_dist.shard.codec import FIELDS
+from ppt_dist.shard.codec import fields_of
 from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 
@@ -32,7 +32,7 @@ def digest_of(raw: Raw, present: Iterable[tuple[str, Path]], absent: tuple[str, 
     places = sorted({place for _, place in present})
     beside = {place.parent for place in places} | {raw.root}
     tables = [_flat(folder) for folder in sorted(beside)] + [_flat(raw.folder, "*.tsv")]
-    fields = {name: field.model_dump() for name, field in FIELDS.items()}
+    fields = {name: field.model_dump() for name, field in fields_of(raw.recipe.channels).items()}
     files = [_files(place) for place in places]
     parts = [raw.recipe.model_dump(mode="json"), fields, tables, scans, files, absent]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -180,7 +180,7 @@ def _check(scene: Scene, entry: IndexEntry, manifest: Manifest) -> None:
     if not len(scene):
         raise BadInput("has no points")
     check_labels(scene, manifest.labels)
-    for name in ("coord", "normal"):
+    for name in ("coord", "normal", "strength"):
         array = getattr(scene, name)
         if array is not None and not np.isfinite(array).all():
             raise BadInput(f"{name} is not finite everywhere")

@@ -22,6 +22,7 @@ from ppt_dist.train.checkpoint import CheckpointStore
 from ppt_dist.train.folder import read_folder
 from ppt_dist.train.predict import Tiling, predict
 from ppt_dist.train.restore import check_data, restore_model
+from ppt_dist.train.sources import voxelise_of
 from ppt_dist.view.picture import colors_of, draw, palette, to_ply
 
 
@@ -95,9 +96,8 @@ def predict_scan(
 def _open_model(run: Path, checkpoint: str, domain: str) -> tuple[PPT, LabelSet, Voxelise]:
     config = read_folder(run)
     torch.set_num_threads(config.engine.threads)
-    use = config.domains[domain]
-    manifest = read_manifest(use.shards)
-    voxelise = Voxelise(use.grid or manifest.grid, config.model.channels, config.model.color_range)
+    manifest = read_manifest(config.domains[domain].shards)
+    voxelise = voxelise_of(config, domain, manifest)
     found = CheckpointStore(run, keep=1).load(checkpoint)
     check_data(config, found, domain)
     return restore_model(config, found), manifest.labels, voxelise
