@@ -204,7 +204,7 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
-    check_loss(run)
+    check_learnable(run)
     return _absolute(run, root)
 
 
@@ -219,7 +219,7 @@ def check_lots(run: RunConfig) -> None:
         )
 
 
-def check_loss(run: RunConfig) -> None:
+def check_learnable(run: RunConfig) -> None:
     """Refuse what cannot be learned, or would depend on the number of ranks."""
     if not run.loss.cross_entropy and not run.loss.lovasz:
         raise BadInput("loss.cross_entropy and loss.lovasz are both 0: nothing would be learned")
