@@ -230,7 +230,7 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
-    check_loss(run)
+    check_learnable(run)
     _check_boxes(run, path)
     return _absolute(run, root)
 
@@ -261,7 +261,7 @@ def _check_boxes(run: RunConfig, path: Path) -> None:
             )
 
 
-def check_loss(run: RunConfig) -> None:
+def check_learnable(run: RunConfig) -> None:
     """Refuse what cannot be learned, or would depend on the number of ranks."""
     if not run.loss.cross_entropy and not run.loss.lovasz:
         raise BadInput("loss.cross_entropy and loss.lovasz are both 0: nothing would be learned")

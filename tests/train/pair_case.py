@@ -21,7 +21,8 @@ from ppt_dist.model.head.language import LanguageConfig
 from ppt_dist.model.head.unionized import UnionizedConfig
 from ppt_dist.model.ppt import PPT, Parts, build_model
 from ppt_dist.run import EngineConfig, LossConfig, OptimConfig, Rates, Stage
-from ppt_dist.train.engine import build_engine
+from ppt_dist.stream.rank import Rank
+from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.loss import build_criterion
 from ppt_dist.train.ranks import Ranks
 from tests.model.domains import numbered
@@ -42,8 +43,8 @@ HEADS: dict[str, HeadConfig] = {
     "unionized": UnionizedConfig(),
     "unionized apart": UnionizedConfig(share=False),
 }
-PAIR_STEPS = 5
-"""Gamma is new in the fourth."""
+PAIR_STEPS = 4
+"""Gamma is new in the last."""
 
 STAGES: tuple[Stage, ...] = ("plain", 0, 1, 2, 3)
 
@@ -100,7 +101,7 @@ class Layers(nn.Module):
         return x + self.second_norm(self.second(x), prompt)
 
 
-def make_model(pair: Pair, sum_of_ranks=lambda t: t) -> PPT:
+def make_model(pair: Pair, sum_of_ranks=lambda t: t, seed: int = 3) -> PPT:
     rng = torch.Generator().manual_seed(5)
     domains = {
         domain: DomainLabels(numbered(n), torch.randn(n, 6, generator=rng))
@@ -108,7 +109,7 @@ def make_model(pair: Pair, sum_of_ranks=lambda t: t) -> PPT:
     }
     backbone = cast("BackboneConfig", Backbone())
     parts = Parts(6, 6, backbone, ADAPTERS[pair.adapter], HEADS[pair.head])
-    return build_model(parts, domains, sum_of_ranks, seed=3)
+    return build_model(parts, domains, sum_of_ranks, seed)
 
 
 def optim_of(pair: Pair) -> OptimConfig:
@@ -119,17 +120,23 @@ def class_weight(domain: str) -> Tensor:
     return torch.linspace(0.5, 1.5, CLASSES[domain])
 
 
-def run_pair(ranks: Ranks, pair: Pair) -> Trace:
-    model = make_model(pair, ranks.sum)
+def build(pair: Pair, model: PPT, stage: Stage, ranks: Ranks) -> Engine:
     weights = {domain: class_weight(domain) for domain in CLASSES}
-    engine = build_engine(
+    return build_engine(
         model,
         model.prompts,
         build_criterion(pair.loss, weights, attracts=HEADS[pair.head].attracts),
         optim=optim_of(pair),
-        engine=EngineConfig(stage=pair.stage, ranks=ranks.rank.of),
+        engine=EngineConfig(stage=stage, ranks=ranks.rank.of),
         ranks=ranks,
     )
+
+
+def run_pair(ranks: Ranks, pair: Pair) -> Trace:
+    """Train from weights that another engine, on one rank, has handed over."""
+    state = build(pair, make_model(pair), "plain", Ranks(Rank(0, 1))).state()
+    engine = build(pair, make_model(pair, ranks.sum, seed=4), pair.stage, ranks)
+    engine.load(state)
     return follow(engine, ranks, pair.case, stop=PAIR_STEPS)
 
 

@@ -175,7 +175,7 @@ def test_each_adapter_and_each_head_meets_every_stage_and_every_number_of_ranks(
 @pytest.mark.parametrize("of", WORLDS)
 def test_with_every_adapter_and_head_an_idle_domain_keeps_every_bit(of):
     for pair, trace in launch(of)[1].items():
-        assert trace.idle_checked > 10
+        assert trace.idle_checked >= 5
         assert trace.idle_violations == 0, pair
 
 
