@@ -47,7 +47,7 @@ def evaluate(
     run = run.resolve() if ray else run
     config = read_folder(run)
     chosen = _choose(run, checkpoint)
-    results = _score_model(run, chosen, ray, device)
+    results = _score_model(run, config, chosen, ray, device)
     table = write_evaluation(run, chosen.name, chosen.digest, results)
     baseline = _score_forest(config) if forest else {}
     if as_json:
@@ -72,12 +72,12 @@ def _choose(run: Path, name: str | None) -> "Checkpoint":
 
 
 def _score_model(
-    run: Path, chosen: "Checkpoint", ray: str | None, device: str
+    run: Path, config: "RunConfig", chosen: "Checkpoint", ray: str | None, device: str
 ) -> dict[str, "Evaluation"]:
     from ppt_dist.train.evaluate import write_looks
     from ppt_dist.train.score import score_parts
 
-    with spreading(ray) as spread, progress() as bar:
+    with spreading(ray, cpus=config.engine.threads) as spread, progress() as bar:
         on_scenes = bar(f"evaluate {chosen.name}")
         results = score_parts(run, chosen.name, spread, on_scenes, device)
     write_looks(run, chosen.name, results)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -113,7 +114,8 @@ def _evaluate(session: _Session, engine: Engine) -> None:
     """Score the engine's weights, which are those of the last checkpoint."""
     run, ranks = session.run, session.ranks
     scenes = open_scenes(run, VALIDATION, run.model.channels)
-    results = evaluate(engine.forward, scenes, ranks.rank, ranks.sum, lambda _: None)
+    beat = partial(session.journal.write, "scored")
+    results = evaluate(engine.forward, scenes, ranks.rank, ranks.sum, lambda d: beat(domain=d))
     write_looks(run.folder, name_of(run.steps), results)
     ranks.wait()
     if ranks.rank.index == 0:

@@ -25,21 +25,30 @@ def sources_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, S
         name: Source(
             use.shards,
             use.weight,
-            Voxelise(
-                edge=use.grid or manifests[name].grid,
-                channels=run.model.channels,
-                color_range=run.model.color_range,
-                augment=run.augment,
-                crop=use.crop,
-            ),
+            voxelise_of(run, name, manifests[name]),
         )
         for name, use in run.domains.items()
     }
 
 
+def voxelise_of(run: RunConfig, domain: str, manifest: Manifest) -> Voxelise:
+    """How the run turns scenes of a domain into voxels."""
+    use = run.domains[domain]
+    return Voxelise(
+        edge=use.grid or manifest.grid,
+        channels=run.model.channels,
+        color_range=run.model.color_range,
+        augment=run.augment_of(domain),
+        crop=use.crop,
+        crop_share=use.crop_share,
+        center=run.center,
+    )
+
+
 def shape_of(run: RunConfig) -> LotShape:
     """How the run cuts its lots."""
-    return LotShape(run.lots.scenes, run.lots.micro, run.lots.a_step)
+    lots = run.lots
+    return LotShape(lots.scenes, lots.micro, lots.a_step, lots.mix)
 
 
 def parts_of(run: RunConfig) -> Parts:
