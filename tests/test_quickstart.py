@@ -47,7 +47,11 @@ def test_what_the_page_shows_can_be_done_from_raw_scans_to_a_report(tmp_path):
 
     for made in (
         *("runs/first/report.html", "comparison.html"),
-        *(f"labelled/{name}.{kind}" for name in ("room", "office") for kind in ("npy", "ply", "png")),
+        *(
+            f"labelled/{name}.{kind}"
+            for name in ("room", "office")
+            for kind in ("npy", "ply", "png")
+        ),
     ):
         assert (tmp_path / made).stat().st_size, made
 

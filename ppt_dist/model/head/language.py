@@ -4,10 +4,12 @@ PPT section 4.3 (arXiv 2308.09718); cross-entropy over these logits is InfoNCE w
 words.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
 from jaxtyping import Float
 from pydantic import PositiveFloat
 from torch import Tensor, nn
@@ -49,7 +51,8 @@ class LanguageHead(nn.Module):
         self.project = nn.Linear(in_channels, width)
         nn.init.trunc_normal_(self.project.weight, std=0.02)
         nn.init.zeros_(self.project.bias)
-        self.temperature = temperature
+        self.logit_scale: Tensor
+        self.register_buffer("logit_scale", torch.tensor(-math.log(temperature)))
         self.words = nn.Module()
         """The vectors as buffers by domain: they travel with the weights."""
         for domain, rows in vectors.items():
@@ -60,6 +63,6 @@ class LanguageHead(nn.Module):
     ) -> Float[Tensor, "voxels classes"]:
         """Logits of the domain's own classes. A zero feature gives zero logits, not NaN."""
         projected = self.project(feat)
-        length = projected.norm(dim=1, keepdim=True).clamp(min=_EPS) * self.temperature
+        length = projected.norm(dim=1, keepdim=True).clamp(min=_EPS) * (-self.logit_scale).exp()
         # Divided after the product: as many columns as classes instead of as vectors are wide.
         return projected @ self.words.get_buffer(domain).T / length
