@@ -1,5 +1,7 @@
 """Official weights against the model that they are meant for: every difference, by name."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,8 @@ from ppt_dist.section import BadInput
 from ppt_dist.train.published.convert import Tensors, publish
 from ppt_dist.train.published.layout import Layout
 from ppt_dist.train.published.names import WORDS, counters_of
+
+_WORDS = "head.words."
 
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -23,9 +27,7 @@ def refuse_misfits(official: Tensors, ours: Tensors, layout: Layout, model: str)
     Raises:
         BadInput: lists every tensor that is missing, unexpected or of another shape or type.
     """
-    _refuse_rows(official, layout)
-    bare = {name: torch.empty_like(value, device="meta") for name, value in ours.items()}
-    wanted = publish(bare, layout, {})
+    wanted = _wanted(official, ours, layout)
     optional = set(counters_of(wanted))
     aside = {key for key in official if key not in wanted and _of_left_out(key, layout)}
     missing = [f"{key}: {_shape(v)}" for key, v in wanted.items() if key not in official]
@@ -37,6 +39,20 @@ def refuse_misfits(official: Tensors, ours: Tensors, layout: Layout, model: str)
         if key in official and not _fits(official[key], value)
     ]
     _refuse(model, {"missing": missing, "unexpected": unexpected, "misshapen": wrong})
+
+
+def _wanted(official: Tensors, ours: Tensors, layout: Layout) -> dict[str, Tensor]:
+    """What the model wants, without storage, by official names."""
+    bare = {name: torch.empty_like(value, device="meta") for name, value in ours.items()}
+    words = {name: bare.pop(name) for name in ours if name.startswith(_WORDS)}
+    wanted = publish(bare, layout, {})
+    if words:
+        size, width = layout.table or 0, next(iter(words.values())).shape[1]
+        wanted[WORDS] = torch.empty(size, width, device="meta")
+    if WORDS in official:
+        classes = {name.removeprefix(_WORDS): len(rows) for name, rows in words.items()}
+        _refuse_rows(layout, len(official[WORDS]), classes)
+    return wanted
 
 
 def _refuse(model: str, faults: dict[str, list[str]]) -> None:
@@ -64,12 +80,14 @@ def _of_left_out(key: str, layout: Layout) -> bool:
     return False
 
 
-def _refuse_rows(official: Tensors, layout: Layout) -> None:
-    """Refuse a class table that is too short for the rows of a condition."""
-    table = official.get(WORDS)
-    if table is None or not layout.rows:
-        return
-    long = {c: max(rows, default=0) for c, rows in layout.rows.items() if c in layout.domains}
-    far = [f"{c} needs row {row}" for c, row in long.items() if row >= len(table)]
-    if far:
-        raise BadInput(f"{WORDS} has {len(table)} rows, but {'; '.join(far)}")
+def _refuse_rows(layout: Layout, table: int, classes: Mapping[str, int]) -> None:
+    """Refuse lists of words that do not fit the class table, or the domain's classes."""
+    faults = []
+    for domain, number in classes.items():
+        rows = layout.rows_of(domain)
+        far = [row for row in rows if row >= table]
+        faults += [f"{domain}: needs row {far} of the {table} rows of {WORDS}"] if far else []
+        if len(rows) != number:
+            faults.append(f"{domain}: has {number} classes, but the layout lists {len(rows)} words")
+    if faults:
+        raise BadInput("the words do not fit:\n" + "\n".join(f"  {fault}" for fault in faults))

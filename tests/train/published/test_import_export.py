@@ -1,0 +1,206 @@
+import json
+import os
+import pickle
+
+import pytest
+import torch
+
+from ppt_dist.section import BadInput
+from ppt_dist.train.checkpoint import CheckpointStore
+from ppt_dist.train.published.choose import Said
+from ppt_dist.train.published.exporting import export_weights, weights_of
+from ppt_dist.train.published.importing import import_weights
+from ppt_dist.train.restore import restore_model
+from tests.train.published.official import language_state
+
+SAID = Said(conditions=("ScanNet", "S3DIS"), norm_conditions=("S3DIS", "ScanNet"))
+S3DIS_RELEASED = [0, 1, 4, 5, 6, 7, 8, 10, 19, 29, 30, 31, 32]
+S3DIS_RIGHT = [19, 1, 0, 30, 31, 8, 7, 6, 4, 5, 10, 29, 32]
+
+
+def save(folder, state, **more):
+    path = folder / "official.pth"
+    torch.save({"state_dict": state, **more}, path)
+    return path
+
+
+def weights(run):
+    found = CheckpointStore(run.folder, 3).newest()
+    assert found is not None
+    return found, weights_of(found)
+
+
+def test_each_tensor_of_a_file_comes_to_its_place_by_name(tmp_path, run):
+    state = language_state()
+
+    import_weights(save(tmp_path, state), run, SAID, "keep")
+
+    found, ours = weights(run)
+    assert found.name == "step-00000000"
+    expected = {
+        "prompts.scannet": state["embedding_table.weight"][0],
+        "prompts.s3dis": state["embedding_table.weight"][1],
+        "backbone.stem.weight": state["backbone.conv_input.conv.weight"],
+        "backbone.stem_norm.weight.scannet": state["backbone.conv_input.bn.bns.1.weight"],
+        "backbone.stem_norm.running.var.s3dis": state["backbone.conv_input.bn.bns.0.running_var"],
+        "backbone.encoder.1.blocks.1.second.weight": state["backbone.enc.1.block1.conv2.weight"],
+        "backbone.decoder.1.norm.bias.s3dis": state["backbone.up.1.bn.bns.0.bias"],
+        "backbone.decoder.0.conv.weight": state["backbone.up.0.conv.weight"],
+        "head.project.bias": state["proj_head.bias"],
+        "head.logit_scale": state["logit_scale"],
+        "head.words.s3dis": state["class_embedding"][S3DIS_RELEASED],
+    }
+    for name, value in expected.items():
+        assert torch.equal(ours[name], value), name
+    project = state["backbone.dec.0.block0.proj_conv.weight"]
+    assert torch.equal(
+        ours["backbone.decoder.0.blocks.0.project.weight"], project.view(10, 6).T
+    )  # in and out of a 1x1x1 kernel, as its memory is read
+
+
+def test_moments_of_imported_weights_are_zero(tmp_path, run):
+    import_weights(save(tmp_path, language_state()), run, SAID, "keep")
+
+    state = weights(run)[0].state
+    moments = [v for k, v in state.tensors.items() if k.startswith("exp_avg")]
+    assert moments
+    assert not any(moment.any() for moment in moments)
+    assert set(state.counts.values()) == {0}
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_import_and_export_give_the_file_back_to_the_bit(tmp_path, run, prefix):
+    state = {prefix + key: value for key, value in language_state().items()}
+    half = f"{prefix}proj_head.bias"
+    state[half] = state[half].half()
+
+    import_weights(save(tmp_path, state, epoch=3), run, SAID, "keep")
+    export_weights(run.folder, weights(run)[0], tmp_path / "back.pth")
+
+    back = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
+    assert list(back) == list(state)
+    for key, value in state.items():
+        assert back[key].dtype == value.dtype
+        assert torch.equal(back[key], value), key
+
+
+def test_the_words_of_s3dis_are_told_and_kept_or_repaired(tmp_path, run):
+    state = language_state()
+    path = save(tmp_path, state)
+    kept = import_weights(path, run, SAID, "keep")
+    other = run.model_copy(update={"name": "other"})
+    repaired = import_weights(path, other, SAID, "repair")
+
+    table = state["class_embedding"]
+    assert torch.equal(weights(run)[1]["head.words.s3dis"], table[S3DIS_RELEASED])
+    assert torch.equal(weights(other)[1]["head.words.s3dis"], table[S3DIS_RIGHT])
+    assert any("11 of 13 classes (ceiling against wall" in note for note in kept.notes)
+    assert any("11 of 13 classes" in note for note in repaired.notes)
+    export_weights(other.folder, weights(other)[0], tmp_path / "back.pth")
+    back = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
+    assert torch.equal(back["class_embedding"], table)
+    assert json.loads((tmp_path / "back.json").read_text())["valid_index"][1] == S3DIS_RIGHT
+
+
+def test_an_imported_run_has_a_model_that_knows_nothing_of_the_vector_file(tmp_path, run):
+    import_weights(save(tmp_path, language_state()), run, SAID, "keep")
+
+    model = restore_model(run, weights(run)[0])
+
+    assert float(model.head.get_buffer("logit_scale")) == 2.5
+
+
+def test_the_same_file_again_changes_nothing_and_another_is_refused(tmp_path, run):
+    path = save(tmp_path, language_state())
+    import_weights(path, run, SAID, "keep")
+    before = weights(run)[0].digest
+
+    assert import_weights(path, run, SAID, "keep").unchanged
+    assert weights(run)[0].digest == before
+    with pytest.raises(BadInput, match="import into a run of another name"):
+        import_weights(save(tmp_path, language_state(seed=4)), run, SAID, "keep")
+
+
+def test_every_tensor_that_misfits_is_named_and_nothing_is_written(tmp_path, run):
+    state = language_state()
+    absent = [key for key in state if key.startswith("backbone.enc.1.block1.")]
+    for key in absent:
+        del state[key]
+    state["decoder.extra"] = torch.ones(2)
+    state["backbone.conv_input.conv.weight"] = torch.ones(4, 5, 5, 5, 9)
+    state["logit_scale"] = torch.tensor(2.5, dtype=torch.float64)
+
+    with pytest.raises(BadInput) as refused:
+        import_weights(save(tmp_path, state), run, SAID, "keep")
+
+    text = str(refused.value)
+    counted = [key for key in absent if "num_batches" not in key]
+    assert f"{len(counted)} missing" in text
+    assert all(key in text for key in counted)
+    assert "1 unexpected" in text
+    assert "decoder.extra: float32 [2]" in text
+    assert "float32 [4, 5, 5, 5, 9], wanted is float32 [4, 5, 5, 5, 6]" in text
+    assert "logit_scale: float64 []" in text
+    assert "official.pth" in text
+    assert not run.folder.exists()
+
+
+def test_a_condition_is_left_out_only_when_that_is_said_and_comes_back(tmp_path, run):
+    state = language_state(norms=3)
+    path = save(tmp_path, state)
+
+    with pytest.raises(BadInput, match=r"no domain for Structured3D.*--without Structured3D"):
+        import_weights(path, run, Said(), "keep")
+    found = import_weights(path, run, Said(without=("structured3d",)), "keep")
+    export_weights(run.folder, weights(run)[0], tmp_path / "back.pth")
+
+    back = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
+    assert list(back) == list(state)
+    assert all(torch.equal(back[key], value) for key, value in state.items())
+    assert "prompts and heads are of Structured3D, ScanNet, S3DIS" in found.notes[0]
+    ours = weights(run)[1]
+    assert torch.equal(ours["prompts.s3dis"], state["embedding_table.weight"][2])
+    norm = state["backbone.conv_input.bn.bns.1.bias"]  # ScanNet, S3DIS, Structured3D
+    assert torch.equal(ours["backbone.stem_norm.bias.s3dis"], norm)
+
+
+def test_the_order_of_decoupled_norms_is_never_guessed(tmp_path, run):
+    path = save(tmp_path, language_state())
+
+    with pytest.raises(BadInput, match="name it with --norm-conditions"):
+        import_weights(path, run, Said(conditions=("ScanNet", "S3DIS")), "keep")
+
+
+def test_a_file_of_no_known_layout_wants_a_configuration(tmp_path, run):
+    path = save(tmp_path, language_state(table=40))
+
+    with pytest.raises(BadInput, match=r"class_embedding \[40, 384\] are of no released layout"):
+        import_weights(path, run, Said(), "keep")
+
+
+class Command:
+    def __reduce__(self):
+        return os.system, ("touch run_by_unpickling",)
+
+
+@pytest.mark.parametrize("how", ["torch", "pickle"])
+def test_a_file_that_holds_code_is_refused_and_the_code_not_run(tmp_path, run, how, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "official.pth"
+    content = {"state_dict": {"a": Command()}}
+    if how == "torch":
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content))
+
+    with pytest.raises(BadInput, match=r"official\.pth"):
+        import_weights(path, run, SAID, "keep")
+    assert not (tmp_path / "run_by_unpickling").exists()
+
+
+def test_a_torn_file_is_refused_by_name(tmp_path, run):
+    path = save(tmp_path, language_state())
+    path.write_bytes(path.read_bytes()[:5000])
+
+    with pytest.raises(BadInput, match=r"official\.pth: not a whole checkpoint"):
+        import_weights(path, run, SAID, "keep")
