@@ -30,6 +30,7 @@ def facts_of(run: RunConfig, manifests: Mapping[str, Manifest], attempt: int) ->
         ledger=EMPTY_LEDGER,
         what=run.what(),
         manifests={name: manifest.digest() for name, manifest in manifests.items()},
+        labels={name: manifest.labels for name, manifest in manifests.items()},
         attempt=attempt,
     )
 
@@ -82,8 +83,8 @@ class Saver(NamedTuple):
         return _LOST if (self.store.run / OFFICIAL).is_dir() else _NOTHING
 
     def _check(self, name: str, found: CheckpointFacts) -> None:
-        ours = self.facts.model_dump(exclude={"attempt"})
-        theirs = found.model_dump(exclude={"attempt"})
+        ours = self.facts.model_dump(exclude={"attempt", "labels"})  # the manifests have them
+        theirs = found.model_dump(exclude={"attempt", "labels"})
         different = [key for key in ours if ours[key] != theirs[key]]
         if different:
             raise BadInput(

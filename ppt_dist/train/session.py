@@ -23,10 +23,10 @@ from ppt_dist.train.scenes import open_scenes
 from ppt_dist.train.sources import (
     VALIDATION,
     criterion_of,
+    labels_of,
     parts_of,
     shape_of,
     sources_of,
-    vectors_of,
 )
 
 
@@ -81,8 +81,8 @@ def run_training(
 
 def _build_engine(session: _Session) -> Engine:
     run, manifests = session.run, session.manifests
-    vectors = vectors_of(run, manifests)
-    model = build_model(parts_of(run), vectors, session.ranks.sum, run.seed)
+    domains = labels_of(run, manifests)
+    model = build_model(parts_of(run), domains, session.ranks.sum, run.seed)
     return build_engine(
         model,
         model.prompts,

@@ -1,16 +1,15 @@
 """Our model of an official configuration, with the official weights in it."""
 
-import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ppt_dist.model.adapter import PDNormConfig
 from ppt_dist.model.backbone import SpUNetConfig
-from ppt_dist.model.head import LanguageConfig
+from ppt_dist.model.head import DecoupledConfig, HeadConfig, LanguageConfig
+from ppt_dist.model.head.head import DomainLabels
 from ppt_dist.model.ppt import PPT, Parts, build_model
+from ppt_dist.scene.labels import LabelSet
 from ppt_dist.section import BadInput
 from ppt_dist.train.published.compare import refuse_misfits
 from ppt_dist.train.published.config import PPTConfig, SpUNet
@@ -42,15 +41,16 @@ def counterpart(config: PPTConfig, layout: Layout, official: Tensors) -> PPT:
     Raises:
         BadInput: the weights are not those of the configuration; lists every tensor that differs.
     """
-    parts = _parts(config, official)
-    ppt = build_model(parts, _vectors(config, layout, official), alone, seed=0)
+    parts = _parts(config)
+    ppt = build_model(parts, _domains(config, layout, official), alone, seed=0)
     refuse_misfits(official, ppt.state_dict(), layout, "the configuration")
     ppt.load_state_dict(adopt(official, ppt.state_dict(), layout))
     return ppt
 
 
-def _parts(config: PPTConfig, official: Tensors) -> Parts:
-    head = LanguageConfig(vectors=Path(), temperature=_temperature(official))
+def _parts(config: PPTConfig) -> Parts:
+    if config.backbone.enc_mode or config.backbone.cls_mode:
+        raise BadInput("the backbone is in encoder mode, which gives no result for a point")
     return Parts(
         config.backbone.in_channels,
         config.context_channels,
@@ -61,7 +61,7 @@ def _parts(config: PPTConfig, official: Tensors) -> Parts:
             affine=config.backbone.norm_affine,
             zero_init=config.backbone.zero_init,
         ),
-        head,
+        _head(config),
     )
 
 
@@ -79,20 +79,33 @@ def _backbone(config: SpUNet) -> SpUNetConfig:
         encoder_depths=config.layers[:stages],
         decoder_channels=config.channels[: -stages - 1 : -1],
         decoder_depths=config.layers[: -stages - 1 : -1],
+        final_channels=config.num_classes,
     )
 
 
-def _temperature(official: Tensors) -> float:
-    scale = official.get("logit_scale")
-    return 1.0 if scale is None else math.exp(-float(scale))
+def _head(config: PPTConfig) -> HeadConfig:
+    return LanguageConfig(vectors=Path()) if config.type == "PPT-v1m1" else DecoupledConfig()
 
 
-def _vectors(config: PPTConfig, layout: Layout, official: Tensors) -> Mapping[str, Tensor]:
-    """Vectors of the right shapes; those of the file replace them."""
-    if WORDS not in official:
-        raise BadInput(f"the configuration is of {config.type}, but there is no {WORDS!r}")
-    width = official[WORDS].shape[1:].numel()
+def _domains(config: PPTConfig, layout: Layout, official: Tensors) -> dict[str, DomainLabels]:
+    """Classes of each condition, called by their numbers, and words of the right shape."""
+    if config.type == "PPT-v1m2":
+        numbers = config.num_classes or ()
+        if len(numbers) != len(layout.conditions):
+            raise BadInput(
+                f"num_classes has {len(numbers)} numbers for {len(layout.conditions)} conditions"
+            )
+        sizes = zip(layout.conditions, numbers, strict=True)
+        return {layout.domains[c]: DomainLabels(_labels(number)) for c, number in sizes}
+    if WORDS not in official or official[WORDS].ndim != 2:
+        raise BadInput(f"the configuration is of {config.type}, but there is no table {WORDS}")
+    width = official[WORDS].shape[1]
     return {
-        domain: torch.ones(len(layout.rows[condition]), width)
-        for condition, domain in layout.domains.items()
+        domain: DomainLabels(_labels(len(layout.rows[c])), torch.ones(len(layout.rows[c]), width))
+        for c, domain in layout.domains.items()
     }
+
+
+def _labels(number: int) -> LabelSet:
+    names = tuple(str(i) for i in range(number))
+    return LabelSet(names=names, words=names)

@@ -2,17 +2,19 @@
 
 from typing import Any
 
+from ppt_dist.run import LossConfig
+from ppt_dist.scene.scene import UNLABELLED
 from ppt_dist.train.published.convert import Tensors
 from ppt_dist.train.published.layout import Layout
 from ppt_dist.train.published.names import PROMPTS, WORDS
 
 
-def describe(official: Tensors, layout: Layout) -> dict[str, Any]:
+def describe(official: Tensors, layout: Layout, loss: LossConfig) -> dict[str, Any]:
     """The table ``model`` of an official configuration; `read_config` reads it again."""
     table = {
         "type": "PPT-v1m1" if WORDS in official else "PPT-v1m2",
         "backbone": _backbone(official, layout),
-        "criteria": [{"type": "CrossEntropyLoss", "loss_weight": 1.0, "ignore_index": -1}],
+        "criteria": _criteria(loss),
         "backbone_out_channels": _width(official),
         "context_channels": official[PROMPTS].shape[1],
         "conditions": list(layout.conditions),
@@ -22,6 +24,15 @@ def describe(official: Tensors, layout: Layout) -> dict[str, Any]:
         return table | {"class_name": list(layout.class_name), "valid_index": lists}
     heads = [official[f"seg_heads.{k}.bias"] for k in range(len(layout.conditions))]
     return table | {"num_classes": [len(head) for head in heads]}
+
+
+def _criteria(loss: LossConfig) -> list[dict[str, Any]]:
+    """The official classes take Lovasz over the batch, whatever the run took it over."""
+    terms = (
+        (loss.cross_entropy, {"type": "CrossEntropyLoss"}),
+        (loss.lovasz, {"type": "LovaszLoss", "mode": "multiclass"}),
+    )
+    return [kind | {"loss_weight": w, "ignore_index": UNLABELLED} for w, kind in terms if w]
 
 
 def _backbone(official: Tensors, layout: Layout) -> dict[str, Any]:

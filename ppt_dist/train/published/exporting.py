@@ -54,7 +54,7 @@ def export_weights(run: Path, checkpoint: Checkpoint, file: Path) -> Exported:
     official = publish(ours, layout, kept)
     _refuse_unpublished(ours, official, layout)
     official = _ordered(official, kept, aside[0] if aside else None)
-    config = describe(official, layout)
+    config = describe(official, layout, run_file.loss)
     write_durably(beside, json.dumps(config, indent=1).encode() + b"\n")
     prefix = PREFIX if aside and aside[0].prefixed else ""
     write_official(file, {prefix + key: value for key, value in official.items()})

@@ -22,7 +22,7 @@ from ppt_dist.train.published.words import Words, permuted_words, repaired
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.restore import alone
 from ppt_dist.train.saver import facts_of
-from ppt_dist.train.sources import criterion_of, parts_of, vectors_of
+from ppt_dist.train.sources import criterion_of, labels_of, parts_of
 
 OFFICIAL_EPS, OFFICIAL_MOMENTUM = 1e-3, 0.01
 """Of every norm of SpUNet-v1m3; no file of weights says them."""
@@ -51,7 +51,7 @@ def import_weights(path: Path, run: RunConfig, said: Said, words: Words) -> Impo
     """
     file = read_official(path)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
-    model = build_model(parts_of(run), vectors_of(run, manifests), alone, run.seed)
+    model = build_model(parts_of(run), labels_of(run, manifests), alone, run.seed)
     try:
         layout, origin = choose_layout(file.tensors, said, run.domains)
         refuse_misfits(file.tensors, model.state_dict(), layout, f"the model of run {run.name}")

@@ -125,7 +125,7 @@ def _train(case: Case, condition: str) -> Iterator[tuple[str, Difference]]:
         return
     model, batch = case.fresh(torch.float64).train(), case.batch(condition, torch.float64)
     logits = model(batch)
-    parts = losses(case.config.criteria, logits, batch.label)
+    parts = losses(case.config.criteria, batch, logits)
     yield "loss", _absolute(parts.sum(), stored["loss"], FP64)
     if "loss_parts" in stored:
         yield "loss_parts", _absolute(parts, stored["loss_parts"], FP64)

@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from ppt_dist.model.head.language import LanguageConfig
+from tests.model.domains import with_vectors
 from tests.model.sparse.cases import normal
 
 WORDS = {"scannet": normal(6, 9).float(), "s3dis": 5 * normal(4, 9, seed=2).float()}
@@ -15,7 +16,7 @@ def make(temperature=0.05):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = LanguageConfig(vectors=Path("words.safetensors"), temperature=temperature)
-        return config.build(3, WORDS)
+        return config.build(3, with_vectors(WORDS))
 
 
 def test_logits_are_cosines_over_the_temperature_with_the_domains_own_words():
@@ -29,7 +30,8 @@ def test_gradients_equal_those_of_normalised_features():
     head, feat = make().double(), normal(11, 3).requires_grad_()
     wanted = (feat, *head.parameters())
     slope = normal(11, 6, seed=3)
-    plain = F.normalize(head.project(feat), dim=1) @ head.words.get_buffer("scannet").T / 0.05
+    plain = F.normalize(head.project(feat), dim=1) @ head.words.get_buffer("scannet").T
+    plain = plain * head.logit_scale.exp()
     theirs = torch.autograd.grad((plain * slope).sum(), wanted)
     ours = torch.autograd.grad((head(feat, "scannet") * slope).sum(), wanted)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
@@ -45,7 +47,9 @@ def test_a_zero_feature_gives_zero_logits_and_finite_gradients():
 
 def test_the_words_travel_with_the_weights_by_domain_and_are_not_trained():
     state = make().state_dict()
-    assert list(state) == ["project.weight", "project.bias", "words.scannet", "words.s3dis"]
+    assert list(state) == [
+        "logit_scale", "project.weight", "project.bias", "words.scannet", "words.s3dis"
+    ]  # fmt: skip
     torch.testing.assert_close(state["words.s3dis"], F.normalize(WORDS["s3dis"], dim=1))
     assert [name for name, _ in make().named_parameters()] == ["project.weight", "project.bias"]
 

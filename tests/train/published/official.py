@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 FINE, RISING = (4, 8, 12), (6, 10, 12)
-"""Channels of stem and encoder; of the decoder from the finest stage, and of what it starts from."""
+"""Channels of stem and encoder; of the decoder from the finest stage, and what it starts from."""
 DEPTHS = ((1, 2), (1, 1))
 """Blocks of the stages of encoder and decoder, each from the finest."""
 PROMPT = 16
