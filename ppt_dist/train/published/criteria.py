@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ppt_dist.scene.batch import SceneBatch
-from ppt_dist.train.loss import CrossEntropy, Term
+from ppt_dist.train.loss import CrossEntropy
 from ppt_dist.train.lovasz import BatchLovasz
 from ppt_dist.train.published.config import Criterion
 
@@ -22,7 +22,7 @@ def losses(
     return torch.stack(means) * weights
 
 
-def _term(criterion: Criterion, domain: str, logits: Tensor) -> Term:
+def _term(criterion: Criterion, domain: str, logits: Tensor) -> CrossEntropy | BatchLovasz:
     if criterion.type == "CrossEntropyLoss":
         return CrossEntropy({domain: torch.ones(logits.shape[1])})
     return BatchLovasz()
