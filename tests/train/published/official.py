@@ -1,10 +1,16 @@
 """Small official state dicts, made by the rules of the official classes, not by our converter."""
 
+import tomllib
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import tomli_w
 import torch
 from torch import Tensor
+
+from tests.small_run import write_run_file
 
 FINE, RISING = (4, 8, 12), (6, 10, 12)
 """Channels of stem and encoder; of the decoder from the finest stage, and what it starts from."""
@@ -88,3 +94,26 @@ def decoupled_state(classes: Sequence[int], *, seed: int = 3) -> dict[str, Tenso
         official.add(f"seg_heads.{k}.weight", number, RISING[0])
         official.add(f"seg_heads.{k}.bias", number)
     return official.state
+
+
+def write_official_run(
+    folder: Path, packed: Path, name: str = "mine", head: dict[str, Any] | None = None
+) -> Path:
+    """A run over ScanNet and S3DIS whose model is that of `language_state`, or of another head."""
+    path = write_run_file(folder, packed, name, 2, stage="plain", ranks=1)
+    table = tomllib.loads(path.read_text())
+    table["model"] |= {
+        "channels": ["color", "normal"],
+        "prompt": {"length": PROMPT},
+        "adapter": {"affine": True, "zero_init": False},
+        "backbone": {
+            "stem_channels": FINE[0],
+            "encoder_channels": list(FINE[1:]),
+            "encoder_depths": list(DEPTHS[0]),
+            "decoder_channels": list(RISING[:-1]),
+            "decoder_depths": list(DEPTHS[1]),
+        },
+    }
+    table["model"]["head"] = head or table["model"]["head"]
+    path.write_text(tomli_w.dumps(table))
+    return path

@@ -5,13 +5,16 @@ import pickle
 import pytest
 import torch
 
+from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
+from ppt_dist.stream.rank import Rank
 from ppt_dist.train.checkpoint import CheckpointStore
 from ppt_dist.train.published.choose import Said
 from ppt_dist.train.published.exporting import export_weights, weights_of
 from ppt_dist.train.published.importing import import_weights
 from ppt_dist.train.restore import restore_model
-from tests.train.published.official import language_state
+from ppt_dist.train.session import run_training
+from tests.train.published.official import decoupled_state, language_state, write_official_run
 
 SAID = Said(conditions=("ScanNet", "S3DIS"), norm_conditions=("S3DIS", "ScanNet"))
 S3DIS_RELEASED = [0, 1, 4, 5, 6, 7, 8, 10, 19, 29, 30, 31, 32]
@@ -204,3 +207,45 @@ def test_a_torn_file_is_refused_by_name(tmp_path, run):
 
     with pytest.raises(BadInput, match=r"official\.pth: not a whole checkpoint"):
         import_weights(path, run, SAID, "keep")
+
+
+def test_decoupled_heads_are_found_by_their_condition(tmp_path, packed):
+    run = load_run(write_official_run(tmp_path, packed, head={"kind": "decoupled"}))
+    state = decoupled_state([13, 20])
+    said = Said(conditions=("S3DIS", "scannet"), norm_conditions=("ScanNet", "s3dis"))
+
+    import_weights(save(tmp_path, state), run, said, "keep")
+    export_weights(run.folder, weights(run)[0], tmp_path / "back.pth")
+
+    ours = weights(run)[1]
+    assert torch.equal(ours["head.weight.s3dis"], state["seg_heads.0.weight"])
+    assert torch.equal(ours["head.bias.scannet"], state["seg_heads.1.bias"])
+    norm = state["backbone.conv_input.bn.bns.0.bias"]
+    assert torch.equal(ours["backbone.stem_norm.bias.scannet"], norm)
+    back = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
+    assert list(back) == list(state)
+    assert all(torch.equal(back[key], value) for key, value in state.items())
+    assert json.loads((tmp_path / "back.json").read_text())["num_classes"] == [13, 20]
+
+
+def test_weights_of_the_other_head_are_refused(tmp_path, run):
+    path = save(tmp_path, decoupled_state([20, 13]))
+
+    with pytest.raises(BadInput, match=r"(?s)missing:.*class_embedding.*unexpected:.*seg_heads\.0"):
+        import_weights(path, run, SAID, "keep")
+
+
+def test_a_domain_that_the_weights_do_not_know_is_named(tmp_path, run):
+    path = save(tmp_path, language_state())
+    said = Said(conditions=("ScanNet", "Structured3D"), norm_conditions=("Structured3D", "ScanNet"))
+
+    with pytest.raises(BadInput, match="the weights know no s3dis; their conditions are ScanNet"):
+        import_weights(path, run, said, "keep")
+
+
+def test_a_run_whose_imported_weights_are_lost_does_not_start_from_random_ones(tmp_path, run):
+    import_weights(save(tmp_path, language_state()), run, SAID, "keep")
+    (run.folder / "checkpoints/step-00000000/COMMIT.json").unlink()
+
+    with pytest.raises(BadInput, match="import them again"):
+        run_training(run, Rank(0, 1), 1, lambda _event: None)

@@ -167,7 +167,7 @@ def test_a_file_with_objects_is_refused(shared, tmp_path):
     def hide(arrays, _config):
         arrays["in/feat"] = np.array([{"a": 1}], dtype=object)
 
-    with pytest.raises(BadInput, match="not a whole .npz of arrays"):
+    with pytest.raises(BadInput, match=r"not a whole \.npz of arrays"):
         parity(changed(shared, tmp_path, LANGUAGE, hide))
 
 
