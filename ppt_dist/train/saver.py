@@ -11,13 +11,11 @@ from ppt_dist.shard.manifest import Manifest
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
 from ppt_dist.train.engine import Engine
 from ppt_dist.train.folder import STOP
+from ppt_dist.train.published.aside import OFFICIAL
 from ppt_dist.train.ranks import Ranks
 
 EMPTY_LEDGER = hashlib.sha256(b"{}").hexdigest()
 """Digest of a ledger without quarantined scenes, skipped lots or eras."""
-
-OFFICIAL = "official"
-"""Folder below a run's folder with what imported weights hold beyond its checkpoints."""
 
 _NOTHING, _LOST = -1, -2
 """In place of a step, where there is no checkpoint: the run starts, or weights were imported."""

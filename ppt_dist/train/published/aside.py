@@ -15,8 +15,11 @@ from ppt_dist.section import BadInput, Section, parse
 from ppt_dist.train.published.convert import Tensors
 from ppt_dist.train.published.file import OfficialFile, as_stored, same
 from ppt_dist.train.published.layout import Layout
+from ppt_dist.train.published.names import WORDS
 from ppt_dist.train.published.words import Words
-from ppt_dist.train.saver import OFFICIAL
+
+OFFICIAL = "official"
+"""Folder below a run's folder with what imported weights hold beyond its checkpoints."""
 
 _FACTS, _REST = "import.json", "rest.safetensors"
 
@@ -41,11 +44,16 @@ class Aside(Section):
 def keep_aside(
     run: Path, file: OfficialFile, published: Tensors, layout: Layout, words: Words
 ) -> None:
-    """Write what ``published``, our weights under official names, does not say of ``file``."""
+    """Write what ``published``, our weights under official names, does not say of ``file``.
+
+    The class table is always written: the run's words are read from there.
+    """
     rest = {
         key: value.contiguous()
         for key, value in file.tensors.items()
-        if key not in published or not same(as_stored(published[key], value.dtype), value)
+        if key == WORDS
+        or key not in published
+        or not same(as_stored(published[key], value.dtype), value)
     }
     content = save(rest)
     facts = Aside(
@@ -80,6 +88,15 @@ def read_aside(run: Path) -> tuple[Aside, dict[str, Tensor]] | None:
     if hashlib.sha256(content).hexdigest() != facts.rest:
         raise BadInput(f"{path.parent / _REST}: damaged: not the tensors that were written")
     return facts, tensors
+
+
+def imported_words(run: Path) -> dict[str, Tensor]:
+    """Word vectors of each domain, in label order, as imported; empty where none were."""
+    aside = read_aside(run)
+    if aside is None or WORDS not in aside[1]:
+        return {}
+    layout, table = aside[0].layout, aside[1][WORDS].float()
+    return {domain: table[list(layout.rows_of(domain))] for domain in layout.domains.values()}
 
 
 def type_of(facts: Aside, key: str) -> torch.dtype:

@@ -4,6 +4,9 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
+from ppt_dist.model.head.head import DomainLabels
 from ppt_dist.model.ppt import PPT, build_model
 from ppt_dist.run import RunConfig
 from ppt_dist.section import BadInput
@@ -18,6 +21,7 @@ from ppt_dist.train.published.compare import refuse_misfits
 from ppt_dist.train.published.convert import adopt, publish
 from ppt_dist.train.published.file import OfficialFile, read_official
 from ppt_dist.train.published.layout import Layout
+from ppt_dist.train.published.names import WORDS
 from ppt_dist.train.published.words import Words, permuted_words, repaired
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.restore import alone
@@ -51,9 +55,10 @@ def import_weights(path: Path, run: RunConfig, said: Said, words: Words) -> Impo
     """
     file = read_official(path)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
-    model = build_model(parts_of(run), labels_of(run, manifests), alone, run.seed)
     try:
         layout, origin = choose_layout(file.tensors, said, run.domains)
+        domains = _with_words(file, run, manifests)
+        model = build_model(parts_of(run), domains, alone, run.seed)
         refuse_misfits(file.tensors, model.state_dict(), layout, f"the model of run {run.name}")
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
@@ -68,6 +73,20 @@ def import_weights(path: Path, run: RunConfig, said: Said, words: Words) -> Impo
     keep_aside(run.folder, file, publish(model.state_dict(), layout, {}), layout, words)
     _write_checkpoint(run, model, manifests)
     return Imported(checkpoint, layout, notes, unchanged=False)
+
+
+def _with_words(
+    file: OfficialFile, run: RunConfig, manifests: Manifests
+) -> dict[str, DomainLabels]:
+    """The run's classes with vectors as wide as the file's, which will replace them."""
+    table = file.tensors.get(WORDS)
+    if table is None or table.ndim != 2:
+        return labels_of(run, manifests)
+    width = table.shape[1]
+    return {
+        name: DomainLabels(m.labels, torch.ones(len(m.labels), width))
+        for name, m in manifests.items()
+    }
 
 
 def _write_checkpoint(run: RunConfig, model: PPT, manifests: Manifests) -> None:
@@ -93,7 +112,7 @@ def _was_done(file: OfficialFile, run: RunConfig, layout: Layout) -> bool:
     if before and (before[0].sha256, before[0].layout) == (file.sha256, layout):
         return True
     raise BadInput(
-        f"{run.folder} has checkpoints up to {names[-1]} that are not from {file.path}: "
+        f"{run.folder} has checkpoints up to {names[-1]} that are not from {file.path} and these options: "
         "import into a run of another name"
     )
 

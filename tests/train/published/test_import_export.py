@@ -7,6 +7,7 @@ import torch
 
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
+from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.stream.rank import Rank
 from ppt_dist.train.checkpoint import CheckpointStore
 from ppt_dist.train.published.choose import Said
@@ -14,6 +15,7 @@ from ppt_dist.train.published.exporting import export_weights, weights_of
 from ppt_dist.train.published.importing import import_weights
 from ppt_dist.train.restore import restore_model
 from ppt_dist.train.session import run_training
+from ppt_dist.train.sources import labels_of
 from tests.train.published.official import decoupled_state, language_state, write_official_run
 
 SAID = Said(conditions=("ScanNet", "S3DIS"), norm_conditions=("S3DIS", "ScanNet"))
@@ -105,12 +107,20 @@ def test_the_words_of_s3dis_are_told_and_kept_or_repaired(tmp_path, run):
     assert json.loads((tmp_path / "back.json").read_text())["valid_index"][1] == S3DIS_RIGHT
 
 
-def test_an_imported_run_has_a_model_that_knows_nothing_of_the_vector_file(tmp_path, run):
-    import_weights(save(tmp_path, language_state()), run, SAID, "keep")
+def test_a_run_of_imported_weights_needs_no_file_of_vectors_and_no_such_width(tmp_path, packed):
+    head = {"kind": "language", "vectors": "absent.safetensors", "temperature": 0.07}
+    run = load_run(write_official_run(tmp_path, packed, head=head))
+    state = language_state(width=24)
 
-    model = restore_model(run, weights(run)[0])
+    import_weights(save(tmp_path, state), run, SAID, "keep")
+    scored = restore_model(run, weights(run)[0])
+    manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
+    trained = labels_of(run, manifests)
 
-    assert float(model.head.get_buffer("logit_scale")) == 2.5
+    assert float(scored.head.get_buffer("logit_scale")) == 2.5
+    vectors = trained["s3dis"].vectors
+    assert vectors is not None
+    assert torch.equal(vectors, state["class_embedding"][S3DIS_RELEASED])
 
 
 def test_the_same_file_again_changes_nothing_and_another_is_refused(tmp_path, run):
