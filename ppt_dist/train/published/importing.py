@@ -112,8 +112,8 @@ def _was_done(file: OfficialFile, run: RunConfig, layout: Layout) -> bool:
     if before and (before[0].sha256, before[0].layout) == (file.sha256, layout):
         return True
     raise BadInput(
-        f"{run.folder} has checkpoints up to {names[-1]} that are not from {file.path} and these options: "
-        "import into a run of another name"
+        f"{run.folder} has checkpoints up to {names[-1]} that are not from {file.path} with these "
+        "options: import into a run of another name"
     )
 
 
