@@ -21,7 +21,7 @@ from ppt_dist.section import HOW, Section
 Criterion = Literal["infonce", "cosine", "l2"]
 
 _EPS = 1e-12
-"""Shortest projection that counts as a direction, as `torch.nn.functional.normalize` has it."""
+"""Shortest projection that counts as a direction, as in `torch.nn.functional.normalize`."""
 
 
 class LanguageConfig(Section):
@@ -80,7 +80,11 @@ class LanguageHead(nn.Module):
     def forward(
         self, feat: Float[Tensor, "voxels channels"], domain: str
     ) -> Float[Tensor, "voxels classes"]:
-        """Logits of the domain's own classes. A zero feature gives zero cosines, not NaN."""
+        """Logits of the domain's own classes.
+
+        A projection of zeros points nowhere: its cosines are zero and so are their gradients
+        (the official code gives NaN).
+        """
         projected = self.project(feat)
         words = self.words.get_buffer(domain)
         product = projected @ words.T
@@ -88,5 +92,6 @@ class LanguageHead(nn.Module):
             squares = projected.square().sum(1, keepdim=True) + words.square().sum(1)
             return 2 * product - squares
         # Divided after the product: as many columns as classes instead of as vectors are wide.
-        cosine = product / projected.norm(dim=1, keepdim=True).clamp(min=_EPS)
+        length = projected.norm(dim=1, keepdim=True)
+        cosine = product * torch.where(length > _EPS, 1 / length.clamp(min=_EPS), 0.0)
         return cosine * self.logit_scale.exp() if self.criterion == "infonce" else cosine
