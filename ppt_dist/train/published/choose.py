@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ppt_dist.section import BadInput
+from torch import Tensor
+
+from ppt_dist.section import BadInput, parse
 from ppt_dist.train.published.config import read_config
 from ppt_dist.train.published.convert import Tensors
 from ppt_dist.train.published.layout import (
@@ -17,6 +19,10 @@ from ppt_dist.train.published.layout import (
 from ppt_dist.train.published.names import PROMPTS, WORDS
 
 Names = tuple[str, ...]
+
+
+class UnknownLayout(BadInput):
+    """The weights do not have the sizes of a known layout, and nothing else was said."""
 
 
 class Said(NamedTuple):
@@ -36,21 +42,21 @@ def choose_layout(official: Tensors, said: Said, domains: Iterable[str]) -> tupl
     """The layout of ``official`` for a run over ``domains``, and where it is from.
 
     Raises:
-        BadInput: it is not known, or its conditions are not the run's domains.
+        UnknownLayout: nothing says it.
+        BadInput: its conditions are not the run's domains.
     """
     known, origin = _known(official, said)
     conditions = _spelt(said.conditions, known) or known.conditions
     norm = _spelt(said.norm_conditions, known) or _norm_order(official, known, conditions)
-    table = official.get(WORDS)
-    layout = Layout(
-        conditions=conditions,
-        norm_conditions=norm,
-        domains=_domains(conditions, tuple(domains), said.without),
-        rows={} if table is None else _rows(known, conditions),
-        table=None if table is None else len(table),
-        class_name=() if table is None else known.class_name,
-    )
-    return layout, origin
+    table = {
+        "conditions": conditions,
+        "norm_conditions": norm,
+        "domains": _domains(conditions, tuple(domains), said.without),
+    }
+    if WORDS in official:
+        table |= {"rows": _rows(known, conditions), "class_name": known.class_name}
+        table |= {"table": _length(official[WORDS])}
+    return parse(Layout, table, origin), origin
 
 
 def _known(official: Tensors, said: Said) -> tuple[KnownLayout, str]:
@@ -60,12 +66,12 @@ def _known(official: Tensors, said: Said) -> tuple[KnownLayout, str]:
         if _fits(official, known, _spelt(said.conditions, known) or known.conditions):
             return known, "released configurations"
     if said.conditions is None:
-        raise BadInput(
+        raise UnknownLayout(
             f"{_sizes(official)} are of no released layout: name the conditions with --conditions "
             "A,B,C --norm-conditions B,C,A, or give the official configuration with --config"
         )
     if WORDS in official:
-        raise BadInput(
+        raise UnknownLayout(
             f"{_sizes(official)} are of no released layout, so nothing says which words are a "
             "condition's: give the official configuration with --config"
         )
@@ -78,15 +84,19 @@ def _known(official: Tensors, said: Said) -> tuple[KnownLayout, str]:
 def _fits(official: Tensors, known: KnownLayout, conditions: Names) -> bool:
     """Whether sizes and names are a known layout's."""
     prompts = official.get(PROMPTS)
-    if prompts is None or len(prompts) != len(conditions):
+    if prompts is None or _length(prompts) != len(conditions):
         return False
     if any(c not in known.valid_index for c in conditions):
         return False
     if WORDS in official:
-        return len(official[WORDS]) == len(known.class_name)
+        return _length(official[WORDS]) == len(known.class_name)
     heads = (official.get(f"seg_heads.{k}.weight") for k in range(len(conditions)))
-    sizes = [0 if head is None else len(head) for head in heads]
+    sizes = [0 if head is None else _length(head) for head in heads]
     return sizes == [len(known.valid_index[c]) for c in conditions]
+
+
+def _length(tensor: Tensor) -> int:
+    return tensor.shape[0] if tensor.ndim else 0
 
 
 def _sizes(official: Tensors) -> str:

@@ -12,6 +12,8 @@ from ppt_dist.train.published.names import WORDS, counters_of
 
 _WORDS = "head.words."
 
+_TRANSFORMER = "backbone.embedding."
+
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -38,6 +40,8 @@ def refuse_misfits(official: Tensors, ours: Tensors, layout: Layout, model: str)
         for key, value in wanted.items()
         if key in official and not _fits(official[key], value)
     ]
+    if any(key.startswith(_TRANSFORMER) for key in official):
+        model += " (but of Point Transformer V3, which is not supported yet)"
     _refuse(model, {"missing": missing, "unexpected": unexpected, "misshapen": wrong})
 
 
@@ -51,7 +55,7 @@ def _wanted(official: Tensors, ours: Tensors, layout: Layout) -> dict[str, Tenso
         wanted[WORDS] = torch.empty(size, width, device="meta")
     if WORDS in official:
         classes = {name.removeprefix(_WORDS): len(rows) for name, rows in words.items()}
-        _refuse_rows(layout, len(official[WORDS]), classes)
+        _refuse_rows(layout, official[WORDS].shape[:1].numel(), classes)
     return wanted
 
 

@@ -10,7 +10,7 @@ from ppt_dist.model.head import DecoupledConfig, HeadConfig, LanguageConfig
 from ppt_dist.model.head.head import DomainLabels
 from ppt_dist.model.ppt import PPT, Parts, build_model
 from ppt_dist.scene.labels import LabelSet
-from ppt_dist.section import BadInput
+from ppt_dist.section import BadInput, parse
 from ppt_dist.train.published.compare import refuse_misfits
 from ppt_dist.train.published.config import PPTConfig, SpUNet
 from ppt_dist.train.published.convert import Tensors, adopt
@@ -22,17 +22,16 @@ from ppt_dist.train.restore import alone
 def layout_of(config: PPTConfig, official: Tensors) -> Layout:
     """The configuration's numbers; each condition is a domain of the same name, or nearly."""
     known = config.known()
-    if len(known.conditions) != len(set(known.conditions)):
-        raise BadInput(f"conditions {', '.join(known.conditions)}: one stands twice")
     table = official.get(WORDS)
-    return Layout(
-        conditions=known.conditions,
-        norm_conditions=known.norm_conditions,
-        domains={c: f"{c.replace('.', '_')}:{k}" for k, c in enumerate(known.conditions)},
-        rows=known.valid_index,
-        table=len(table) if table is not None and len(table) else None,
-        class_name=known.class_name,
-    )
+    numbers = {
+        "conditions": known.conditions,
+        "norm_conditions": known.norm_conditions,
+        "domains": {c: f"{c.replace('.', '_')}:{k}" for k, c in enumerate(known.conditions)},
+        "rows": known.valid_index,
+        "table": table.shape[0] if table is not None and table.ndim else None,
+        "class_name": known.class_name,
+    }
+    return parse(Layout, numbers, "the configuration")
 
 
 def counterpart(config: PPTConfig, layout: Layout, official: Tensors) -> PPT:

@@ -16,10 +16,11 @@ from ppt_dist.train.checkpoint import CheckpointStore, name_of
 from ppt_dist.train.engine import build_engine
 from ppt_dist.train.folder import claim
 from ppt_dist.train.published.aside import keep_aside, read_aside
-from ppt_dist.train.published.choose import Said, choose_layout
+from ppt_dist.train.published.choose import Said, UnknownLayout, choose_layout
 from ppt_dist.train.published.compare import refuse_misfits
 from ppt_dist.train.published.convert import adopt, publish
 from ppt_dist.train.published.file import OfficialFile, read_official
+from ppt_dist.train.published.fresh import fresh_layout
 from ppt_dist.train.published.layout import Layout
 from ppt_dist.train.published.names import WORDS
 from ppt_dist.train.published.words import Words, permuted_words, repaired
@@ -56,10 +57,8 @@ def import_weights(path: Path, run: RunConfig, said: Said, words: Words) -> Impo
     file = read_official(path)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
     try:
-        layout, origin = choose_layout(file.tensors, said, run.domains)
-        domains = _with_words(file, run, manifests)
-        model = build_model(parts_of(run), domains, alone, run.seed)
-        refuse_misfits(file.tensors, model.state_dict(), layout, f"the model of run {run.name}")
+        model = build_model(parts_of(run), _with_words(file, run, manifests), alone, run.seed)
+        layout, origin = _layout(file, said, run, model)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
     layout, notes = _settle_words(layout, manifests, words)
@@ -73,6 +72,21 @@ def import_weights(path: Path, run: RunConfig, said: Said, words: Words) -> Impo
     keep_aside(run.folder, file, publish(model.state_dict(), layout, {}), layout, words)
     _write_checkpoint(run, model, manifests)
     return Imported(checkpoint, layout, notes, unchanged=False)
+
+
+def _layout(file: OfficialFile, said: Said, run: RunConfig, model: PPT) -> tuple[Layout, str]:
+    """The layout that fits the file and the run's ``model``, and where it is from."""
+    ours, name = model.state_dict(), f"the model of run {run.name}"
+    try:
+        layout, origin = choose_layout(file.tensors, said, run.domains)
+    except UnknownLayout:  # because of its tensors, perhaps, and those say more
+        guess = fresh_layout(run, ours)
+        if guess.table and WORDS in file.tensors:
+            guess = guess.model_copy(update={"table": file.tensors[WORDS].shape[:1].numel()})
+        refuse_misfits(file.tensors, ours, guess, name)
+        raise
+    refuse_misfits(file.tensors, ours, layout, name)
+    return layout, origin
 
 
 def _with_words(
@@ -150,7 +164,7 @@ def norm_notes(run: RunConfig) -> list[str]:
 def _scale_notes(model: PPT, file: OfficialFile) -> list[str]:
     """A temperature that is not the run file's; that of the weights counts."""
     own, given = model.state_dict().get("head.logit_scale"), file.tensors.get("logit_scale")
-    if own is None or given is None or math.isclose(own, given, rel_tol=1e-6, abs_tol=1e-6):
+    if own is None or given is None or math.isclose(own, given, rel_tol=1e-3):
         return []
     temperatures = (math.exp(-float(given)), math.exp(-float(own)))
     return [

@@ -158,6 +158,32 @@ def test_every_tensor_that_misfits_is_named_and_nothing_is_written(tmp_path, run
     assert not run.folder.exists()
 
 
+@pytest.mark.parametrize("key", ["embedding_table.weight", "class_embedding", "logit_scale"])
+def test_a_table_that_is_missing_is_named_although_the_layout_is_told_by_it(tmp_path, run, key):
+    state = language_state()
+    del state[key]
+
+    with pytest.raises(BadInput, match=f"1 missing:\n  {key}: float32"):
+        import_weights(save(tmp_path, state), run, Said(), "keep")
+
+
+@pytest.mark.parametrize("shape", [(), (5, 16), (2, 17)])
+def test_a_table_of_another_shape_is_named(tmp_path, run, shape):
+    state = language_state() | {"embedding_table.weight": torch.ones(shape)}
+
+    with pytest.raises(
+        BadInput, match=r"embedding_table.weight: float32 \[.*wanted is float32 \[2, 16"
+    ):
+        import_weights(save(tmp_path, state), run, Said(), "keep")
+
+
+def test_a_condition_that_is_named_twice_is_refused(tmp_path, run):
+    said = Said(conditions=("ScanNet", "S3DIS"), norm_conditions=("s3dis", "S3DIS"))
+
+    with pytest.raises(BadInput, match="one stands twice"):
+        import_weights(save(tmp_path, language_state()), run, said, "keep")
+
+
 def test_a_condition_is_left_out_only_when_that_is_said_and_comes_back(tmp_path, run):
     state = language_state(norms=3)
     path = save(tmp_path, state)
