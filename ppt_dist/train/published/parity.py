@@ -26,6 +26,9 @@ SMALL = 1e-6
 """A gradient or statistic whose largest entry is less counts as this large: what should be zero
 is rounding in both."""
 
+_FAR = torch.iinfo(torch.int32).max
+"""A coordinate that far is refused by the kernel maps, as any beyond their range."""
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -81,7 +84,7 @@ class Case(NamedTuple):
         return SceneBatch(
             domain=self.layout.domains[condition],
             names=tuple(str(i) for i in range(len(inputs["offset"]))),
-            grid=inputs["grid_coord"].int(),
+            grid=inputs["grid_coord"].clamp(max=_FAR).int(),
             feat=inputs["feat"].to(dtype),
             label=inputs["segment"].long(),
             offset=inputs["offset"].long(),
@@ -123,6 +126,8 @@ def _train(case: Case, condition: str) -> Iterator[tuple[str, Difference]]:
     stored = _below(case.arrays, f"train/{condition}/")
     if "loss" not in stored:
         return
+    if not case.config.criteria:
+        raise BadInput(f"train/{condition}/loss is stored, but the configuration has no criteria")
     model, batch = case.fresh(torch.float64).train(), case.batch(condition, torch.float64)
     logits = model(batch)
     parts = losses(case.config.criteria, batch, logits)

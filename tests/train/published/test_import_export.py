@@ -1,21 +1,27 @@
 import json
 import os
 import pickle
+import tomllib
 
 import pytest
+import tomli_w
 import torch
 
+from ppt_dist.model.ppt import build_model
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.stream.rank import Rank
 from ppt_dist.train.checkpoint import CheckpointStore
+from ppt_dist.train.folder import claim
 from ppt_dist.train.published.choose import Said
 from ppt_dist.train.published.exporting import export_weights, weights_of
 from ppt_dist.train.published.importing import import_weights
-from ppt_dist.train.restore import restore_model
+from ppt_dist.train.restore import alone, restore_model
+from ppt_dist.train.saver import facts_of
 from ppt_dist.train.session import run_training
-from ppt_dist.train.sources import labels_of
+from ppt_dist.train.sources import labels_of, parts_of
+from ppt_dist.train.state import EngineState
 from tests.train.published.official import decoupled_state, language_state, write_official_run
 
 SAID = Said(conditions=("ScanNet", "S3DIS"), norm_conditions=("S3DIS", "ScanNet"))
@@ -243,6 +249,65 @@ def test_a_torn_file_is_refused_by_name(tmp_path, run):
 
     with pytest.raises(BadInput, match=r"official\.pth: not a whole checkpoint"):
         import_weights(path, run, SAID, "keep")
+
+
+def test_an_export_is_imported_again_by_the_configuration_beside_it(tmp_path, run):
+    import_weights(save(tmp_path, language_state(table=40)), run, with_rows(tmp_path), "keep")
+    export_weights(run.folder, weights(run)[0], tmp_path / "back.pth")
+    again = run.model_copy(update={"name": "again"})
+
+    import_weights(tmp_path / "back.pth", again, Said(config=tmp_path / "back.json"), "keep")
+
+    before, after = weights(run)[1], weights(again)[1]
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def with_rows(folder):
+    """A configuration with a class table of its own."""
+    backbone = {"type": "SpUNet-v1m3", "in_channels": 6, "conditions": ["S3DIS", "ScanNet"]}
+    config = {
+        "type": "PPT-v1m1",
+        "backbone": backbone,
+        "conditions": ["ScanNet", "S3DIS"],
+        "class_name": [f"class {i}" for i in range(40)],
+        "valid_index": [list(range(20)), list(range(39, 26, -1))],
+    }
+    path = folder / "official.json"
+    path.write_text(json.dumps({"config": config}))
+    return Said(config=path)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            {"adapter": {"kind": "injection"}},
+            "has no place for\n  backbone.decoder.0.blocks.0.enter",
+        ),
+        ({"backbone": {"stem_kernel": 3}}, "the stem has kernel 3, and that of SpUNet-v1m3 is 5"),
+        (
+            {"head": {"kind": "unionized"}},
+            "has no place for\n  head.linear.bias\n  head.linear.weight",
+        ),
+        ({"adapter": {"where": ["encoder"]}}, "are norms of two kinds, and SpUNet-v1m3 has one"),
+    ],
+)
+def test_a_model_without_an_official_counterpart_is_not_exported(tmp_path, packed, change, text):
+    path = write_official_run(tmp_path, packed)
+    table = tomllib.loads(path.read_text())
+    for key, value in change.items():
+        table["model"][key] = table["model"][key] | value if key == "backbone" else value
+    path.write_text(tomli_w.dumps(table))
+    run = load_run(path)
+    manifests = claim(run)
+    model = build_model(parts_of(run), labels_of(run, manifests), alone, 0)
+    tensors = {f"weight/{k}": v for k, v in model.state_dict().items()}
+    CheckpointStore(run.folder, 3).save(1, EngineState(tensors, {}), facts_of(run, manifests, 1))
+
+    with pytest.raises(BadInput, match=text):
+        export_weights(run.folder, weights(run)[0], tmp_path / "out.pth")
+    assert not (tmp_path / "out.pth").exists()
 
 
 def test_decoupled_heads_are_found_by_their_condition(tmp_path, packed):

@@ -171,6 +171,23 @@ def test_a_file_with_objects_is_refused(shared, tmp_path):
         parity(changed(shared, tmp_path, LANGUAGE, hide))
 
 
+@pytest.mark.shared
+def test_two_points_in_one_voxel_are_refused(shared, tmp_path):
+    def put_together(arrays, _config):
+        arrays["in/grid_coord"][1] = arrays["in/grid_coord"][0]
+
+    with pytest.raises(BadInput, match="1 voxels share a cell with another"):
+        parity(changed(shared, tmp_path, LANGUAGE, put_together))
+
+
+@pytest.mark.shared
+def test_results_depend_on_the_place_of_a_grid_only_up_to_its_coarsest_cells(shared, tmp_path):
+    def move(arrays, _config):
+        arrays["in/grid_coord"] += np.array([16000, 64, 240000])  # multiples of two to the four
+
+    assert failures(parity(changed(shared, tmp_path, DECOUPLED, move))) == set()
+
+
 def test_a_point_kernel_is_read_as_its_memory_lies_and_comes_back():
     numbers = layout.Layout(conditions=("A",), norm_conditions=("A",), domains={"A": "a"})
     name, key = "backbone.final.weight", "backbone.final.weight"
