@@ -46,7 +46,7 @@ def evaluate(
     check_device(device, ray)
     run = run.resolve() if ray else run
     config = read_folder(run)
-    chosen = _choose(run, checkpoint)
+    chosen = choose_checkpoint(run, checkpoint)
     results = _score_model(run, config, chosen, ray, device)
     table = write_evaluation(run, chosen.name, chosen.digest, results)
     baseline = _score_forest(config) if forest else {}
@@ -59,7 +59,7 @@ def evaluate(
         _print("forest of single points", baseline)
 
 
-def _choose(run: Path, name: str | None) -> "Checkpoint":
+def choose_checkpoint(run: Path, name: str | None) -> "Checkpoint":
     """The named checkpoint, or the newest that is whole; one that is passed over is named."""
     from ppt_dist.section import BadInput
     from ppt_dist.train.checkpoint import CheckpointStore
