@@ -3,7 +3,9 @@
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
+from ppt_dist.cli import app
 from ppt_dist.run import OptimConfig
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.section import BadInput
@@ -66,6 +68,14 @@ def test_a_name_of_no_device_is_answered_with_the_known_ones(name):
 def test_a_gpu_that_is_not_there_is_bad_input_that_says_how_many_are():
     with pytest.raises(BadInput, match=r"sees \d+ GPUs"):
         find_device("cuda:99")
+
+
+@pytest.mark.parametrize("command", [["evaluate", "run"], ["predict", "run", "a", "--domain", "b"]])
+def test_a_gpu_for_the_tasks_of_a_cluster_is_refused_which_take_cpus(command):
+    result = CliRunner().invoke(app, [*command, "--device", "cuda", "--ray", "auto"])
+
+    assert isinstance(result.exception, BadInput)
+    assert "--device cuda with --ray auto" in str(result.exception)
 
 
 @pytest.mark.gpu

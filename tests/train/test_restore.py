@@ -81,6 +81,17 @@ def test_a_restored_model_gives_the_same_logits_for_every_domain():
             assert torch.equal(restored(make_batch(domain)), model(make_batch(domain)))
 
 
+def test_the_run_says_which_backend_a_restored_backbone_builds_its_maps_with():
+    engine = RUN.engine.model_copy(update={"sparse": "spconv"})
+
+    restored = restore_model(
+        RUN.model_copy(update={"engine": engine}), checkpoint_of(trained_model())
+    )
+
+    assert restored.backbone.sparse == "spconv"
+    assert restore_model(RUN, checkpoint_of(trained_model())).backbone.sparse == "auto"
+
+
 @pytest.mark.parametrize("head", [{"kind": "decoupled"}, {"kind": "unionized"}])
 def test_a_model_of_class_names_alone_is_restored_from_the_checkpoint_alone(head):
     run = parse(RunConfig, TABLE | {"model": TABLE["model"] | {"head": head}}, "test")
