@@ -66,9 +66,9 @@ def blocks() -> dict[str, str]:
 
 @pytest.mark.slow
 def test_the_example_trains_with_every_adapter_by_one_file_and_one_name(tmp_path):
-    shutil.copytree(
-        ROOT / "ppt_dist", tmp_path / "ppt_dist", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    for folder in ("ppt_dist", "configs"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     pages = blocks()
     table = tomllib.loads((ROOT / "configs/demo.toml").read_text())
     table["model"] |= tomllib.loads(pages.pop("toml"))["model"]
