@@ -8,7 +8,9 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from ppt_dist.model.adapter import AdapterConfig
 from ppt_dist.model.backbone import BackboneConfig
+from ppt_dist.model.backbone.spunet import SpUNetConfig
 from ppt_dist.model.head import HeadConfig
+from ppt_dist.model.head.language import LanguageConfig
 from ppt_dist.scene.augment import Augment
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.section import HOW, BadInput, Section, read_toml
@@ -74,7 +76,7 @@ class Rates(Section):
     prompt: PositiveFloat = 1.0
     """Prompt vectors. The paper trains them at 0.1; the released configurations at 1."""
     modulation: PositiveFloat = 1.0
-    """Layers that turn a prompt into scale and shift. Likewise."""
+    """Layers of the adapter that take the prompt in. Likewise."""
 
 
 class OptimConfig(Section):
@@ -100,10 +102,19 @@ class OptimConfig(Section):
 
 
 class LossConfig(Section):
-    """Cross-entropy over the classes of the batch's domain."""
+    """Factors of the terms that are added up."""
 
+    cross_entropy: NonNegativeFloat = 1.0
+    """Cross-entropy over the classes of the batch's domain, mean over labelled voxels. For a head
+    that draws points to their words, the mean of minus the logit of the right class instead."""
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """A class weighs its frequency in training to the power of minus this; 0 as published."""
+    """A class weighs its frequency in training to the power of minus this; 0 as published. Not in
+    ``lovasz``, which weighs classes alike."""
+    lovasz: NonNegativeFloat = 0.0
+    """Lovasz-softmax, a surrogate of the mean IoU."""
+    lovasz_over: Literal["scene", "batch"] = "scene"
+    """``scene``: mean over the labelled scenes of the lot. ``batch``: over a rank's micro-lot as
+    one, as in the official code; its value depends on the ranks, so there may be only one."""
 
 
 Stage = Literal["plain", 0, 1, 2, 3]
@@ -193,6 +204,7 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
+    check_loss(run)
     return _absolute(run, root)
 
 
@@ -207,11 +219,30 @@ def check_lots(run: RunConfig) -> None:
         )
 
 
+def check_loss(run: RunConfig) -> None:
+    """Refuse what cannot be learned, or would depend on the number of ranks."""
+    if not run.loss.cross_entropy and not run.loss.lovasz:
+        raise BadInput("loss.cross_entropy and loss.lovasz are both 0: nothing would be learned")
+    if run.loss.lovasz and run.loss.lovasz_over == "batch" and run.engine.ranks > 1:
+        raise BadInput(
+            f'loss.lovasz_over is "batch", but engine.ranks is {run.engine.ranks}: the loss of a '
+            "batch as one is no sum over ranks, so it would change with their number. "
+            'Use "scene", or one rank'
+        )
+    if isinstance(run.model.backbone, SpUNetConfig) and run.model.backbone.encoder_only:
+        raise BadInput(
+            "model.backbone.encoder_only gives one row a scene, but a run learns a label for each "
+            "voxel: leave it out; it is for classifying scenes with the backbone in your own code"
+        )
+
+
 def _absolute(run: RunConfig, root: Path) -> RunConfig:
     domains = {
         name: use.model_copy(update={"shards": root / use.shards})
         for name, use in run.domains.items()
     }
-    head = run.model.head.model_copy(update={"vectors": root / run.model.head.vectors})
+    head = run.model.head
+    if isinstance(head, LanguageConfig):
+        head = head.model_copy(update={"vectors": root / head.vectors})
     model = run.model.model_copy(update={"head": head})
     return run.model_copy(update={"runs": root / run.runs, "domains": domains, "model": model})

@@ -5,9 +5,10 @@ import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
 HOW = "how"
 """Metadata of a field that may change at a restart; any other says *what* is trained."""
@@ -23,6 +24,26 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
+
+
+class ByKind(NamedTuple):
+    """Annotates a union of sections that are told apart by ``kind``.
+
+    The first is meant where ``kind`` is absent. A union of one is one too.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        members = get_args(source) or (source,)
+        choices: dict[Any, CoreSchema] = {_tag(m): handler.generate_schema(m) for m in members}
+        first = _tag(members[0])
+
+        def kind(table: Any) -> Any:
+            given = table.get("kind", first) if isinstance(table, dict) else _tag(type(table))
+            return given if isinstance(given, str) else None
+
+        return core_schema.tagged_union_schema(choices, discriminator=kind)
 
 
 S = TypeVar("S", bound=Section)

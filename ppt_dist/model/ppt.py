@@ -8,15 +8,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ppt_dist.model.adapter import AdapterConfig
-from ppt_dist.model.adapter.pdnorm import SumOfRanks
+from ppt_dist.model.adapter.normalise import SumOfRanks
 from ppt_dist.model.backbone import BackboneConfig
 from ppt_dist.model.bank import Bank
 from ppt_dist.model.head import HeadConfig
-from ppt_dist.model.prompt import Prompt
+from ppt_dist.model.head.head import DomainLabels
+from ppt_dist.model.prompt import Prompt, reads_prompt
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.section import BadInput, nearest
-
-Vectors = Mapping[str, Float[Tensor, "classes width"]]
 
 
 class Parts(NamedTuple):
@@ -30,18 +29,24 @@ class Parts(NamedTuple):
 
 
 class PPT(nn.Module):
-    """One backbone for every domain, told by a prompt which one it sees."""
+    """One backbone for every domain, told by a prompt which one it sees.
 
-    def __init__(self, parts: Parts, vectors: Vectors, sum_of_ranks: SumOfRanks) -> None:
+    Prompts that no module reads keep their place among the weights and are not trained.
+    """
+
+    def __init__(
+        self, parts: Parts, domains: Mapping[str, DomainLabels], sum_of_ranks: SumOfRanks
+    ) -> None:
         super().__init__()
-        self.domains = tuple(vectors)
-        self.prompts = Bank({domain: torch.randn(parts.prompt_length) for domain in vectors})
+        self.domains = tuple(domains)
+        self.prompts = Bank({domain: torch.randn(parts.prompt_length) for domain in domains})
         adapter = parts.adapter.build(self.domains, parts.prompt_length, sum_of_ranks)
         self.backbone = parts.backbone.build(parts.in_channels, adapter)
-        self.head = parts.head.build(self.backbone.out_channels, vectors)
+        self.head = parts.head.build(self.backbone.out_channels, domains)
+        self.prompts.requires_grad_(reads_prompt(self.backbone))
 
-    def forward(self, batch: SceneBatch) -> Float[Tensor, "voxels classes"]:
-        """Logits over the classes of the batch's domain.
+    def forward(self, batch: SceneBatch) -> Float[Tensor, "rows classes"]:
+        """Logits over the classes of the batch's domain, a row for each that the backbone gives.
 
         Raises:
             BadInput: the model does not know the domain.
@@ -56,15 +61,17 @@ class PPT(nn.Module):
         return self.head(feat, batch.domain)
 
 
-def build_model(parts: Parts, vectors: Vectors, sum_of_ranks: SumOfRanks, seed: int) -> PPT:
+def build_model(
+    parts: Parts, domains: Mapping[str, DomainLabels], sum_of_ranks: SumOfRanks, seed: int
+) -> PPT:
     """A fresh model: the same weights for the same seed, on every rank.
 
     Args:
         parts: what it is made of.
-        vectors: word vectors of each domain, in label order; its keys are the domains.
+        domains: what the head is told of each; its keys are the domains.
         sum_of_ranks: sum of a tensor over all ranks, which norms need.
         seed: of the weights; the global generator is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return PPT(parts, vectors, sum_of_ranks)
+        return PPT(parts, domains, sum_of_ranks)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Prompt(NamedTuple):
@@ -11,3 +11,16 @@ class Prompt(NamedTuple):
 
     domain: str
     vector: Float[Tensor, " length"]
+
+
+class PromptReader(nn.Module):
+    """Abstract: a module that takes the prompt's vector in.
+
+    Its parameters are trained at ``rates.modulation``. A model without any does not train its
+    prompts, so an adapter that reads them must do it in modules of this class.
+    """
+
+
+def reads_prompt(model: nn.Module) -> bool:
+    """Whether any part of ``model`` takes the prompt's vector in."""
+    return any(isinstance(module, PromptReader) for module in model.modules())

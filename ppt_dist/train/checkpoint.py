@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ppt_dist.journal.durable import sync, write_durably
+from ppt_dist.scene.labels import LabelSet
 from ppt_dist.section import BadInput, S, Section, nearest, parse
 from ppt_dist.train.state import EngineState
 
@@ -35,6 +37,8 @@ class CheckpointFacts(Section):
     """Keys of the run file that may not change under the same name."""
     manifests: dict[str, str]
     """Digest of each domain's manifest."""
+    labels: dict[str, LabelSet] = Field(default_factory=dict)
+    """Of each domain, so that a model is built where its packed data are not at hand."""
     attempt: int
 
 

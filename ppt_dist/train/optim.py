@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ppt_dist.model.adapter.modulation import Modulation
 from ppt_dist.model.bank import Bank
+from ppt_dist.model.prompt import PromptReader
 from ppt_dist.run import OptimConfig, Rates
 
 SHARED = "shared"
@@ -19,7 +19,7 @@ Group = dict[str, Any]
 
 
 def by_domain(model: nn.Module, prompts: nn.Module, rates: Rates) -> list[Group]:
-    """Parameter groups, one for each pair of owner and learning-rate factor.
+    """Parameter groups, one for each pair of owner and learning-rate factor; frozen ones in none.
 
     ZeRO never flattens across groups, so a group is what an optimiser can leave alone; its step
     count is the domain's. Order and names follow from the model alone.
@@ -32,14 +32,19 @@ def by_domain(model: nn.Module, prompts: nn.Module, rates: Rates) -> list[Group]
     }
     factor = {id(p): rates.prompt for p in prompts.parameters()}
     for module in model.modules():
-        if isinstance(module, Modulation):
+        if isinstance(module, PromptReader):
             factor |= {id(p): rates.modulation for p in module.parameters()}
     groups: dict[tuple[str | None, float], Group] = {}
-    for p in model.parameters():
+    for p in trained(model).values():
         domain, rate = owner.get(id(p)), factor.get(id(p), 1.0)
         empty = {"params": [], "domain": domain, "factor": rate, "name": _name(domain, rate)}
         groups.setdefault((domain, rate), empty)["params"].append(p)
     return list(groups.values())
+
+
+def trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that an optimiser has, by name."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
 def _name(domain: str | None, factor: float) -> str:

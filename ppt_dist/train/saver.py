@@ -49,8 +49,8 @@ class Saver(NamedTuple):
         return bool(self.ranks.agree(int((self.store.run / STOP).exists())))
 
     def _check(self, name: str, found: CheckpointFacts) -> None:
-        ours = self.facts.model_dump(exclude={"attempt"})
-        theirs = found.model_dump(exclude={"attempt"})
+        ours = self.facts.model_dump(exclude={"attempt", "labels"})  # the manifests have them
+        theirs = found.model_dump(exclude={"attempt", "labels"})
         different = [key for key in ours if ours[key] != theirs[key]]
         if different:
             raise BadInput(

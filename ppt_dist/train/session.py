@@ -24,10 +24,10 @@ from ppt_dist.train.scenes import open_scenes
 from ppt_dist.train.sources import (
     VALIDATION,
     criterion_of,
+    labels_of,
     parts_of,
     shape_of,
     sources_of,
-    vectors_of,
 )
 
 EMPTY_LEDGER = hashlib.sha256(b"{}").hexdigest()
@@ -85,8 +85,8 @@ def run_training(
 
 def _build_engine(session: _Session) -> Engine:
     run, manifests = session.run, session.manifests
-    vectors = vectors_of(run, manifests)
-    model = build_model(parts_of(run), vectors, session.ranks.sum, run.seed)
+    domains = labels_of(run, manifests)
+    model = build_model(parts_of(run), domains, session.ranks.sum, run.seed)
     return build_engine(
         model,
         model.prompts,
@@ -104,6 +104,7 @@ def _saver(session: _Session) -> Saver:
         ledger=EMPTY_LEDGER,
         what=run.what(),
         manifests={name: m.digest() for name, m in session.manifests.items()},
+        labels={name: m.labels for name, m in session.manifests.items()},
         attempt=session.attempt,
     )
     store = CheckpointStore(run.folder, run.checkpoint.keep, session.fault)

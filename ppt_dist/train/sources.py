@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
+from ppt_dist.model.head.head import DomainLabels
+from ppt_dist.model.head.language import LanguageConfig
 from ppt_dist.model.ppt import Parts
 from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest
@@ -12,7 +13,7 @@ from ppt_dist.stream.plan import LotShape
 from ppt_dist.stream.stream import Source
 from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.text.vectors import look_up, read_vectors
-from ppt_dist.train.loss import CrossEntropy, class_weights
+from ppt_dist.train.loss import Criterion, build_criterion, class_weights
 
 TRAIN, VALIDATION = "train", "val"
 """The splits that are trained on and evaluated."""
@@ -47,20 +48,22 @@ def parts_of(run: RunConfig) -> Parts:
     return Parts(model.in_channels, model.prompt.length, model.backbone, model.adapter, model.head)
 
 
-def vectors_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, Tensor]:
-    """Word vectors of each domain, in label order; `BadInput` names words without one."""
+def labels_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, DomainLabels]:
+    """What the head is told of each domain; `BadInput` names words without a vector."""
+    labels = {name: manifest.labels for name, manifest in manifests.items()}
+    if not isinstance(run.model.head, LanguageConfig):
+        return {name: DomainLabels(own) for name, own in labels.items()}
     words = read_vectors(run.model.head.vectors)
     return {
-        name: torch.from_numpy(look_up(words, manifest.labels))
-        for name, manifest in manifests.items()
+        name: DomainLabels(own, torch.from_numpy(look_up(words, own)))
+        for name, own in labels.items()
     }
 
 
-def criterion_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> CrossEntropy:
+def criterion_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> Criterion:
     """The loss, with class weights from the points of the train splits."""
-    return CrossEntropy(
-        {
-            name: class_weights(manifest.splits[TRAIN].points_by_class, run.loss.balance)
-            for name, manifest in manifests.items()
-        }
-    )
+    weights = {
+        name: class_weights(manifest.splits[TRAIN].points_by_class, run.loss.balance)
+        for name, manifest in manifests.items()
+    }
+    return build_criterion(run.loss, weights, attracts=run.model.head.attracts)

@@ -21,6 +21,7 @@ from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore
 from ppt_dist.train.engine.buffers import buffers
 from ppt_dist.train.restore import alone
 from ppt_dist.train.state import EngineState
+from tests.model.domains import with_vectors
 
 NAMES = ("wall", "chair", "lamp")
 
@@ -96,7 +97,7 @@ def run(tmp_path, monkeypatch):
         (use.shards / "manifest.json").write_text(make_manifest(name).to_json())
         digests[name] = make_manifest(name).digest()
     parts = Parts(6, 8, config.model.backbone, config.model.adapter, config.model.head)
-    model = build_model(parts, dict.fromkeys(digests, torch.eye(3, 5)), alone, seed=1)
+    model = build_model(parts, with_vectors(dict.fromkeys(digests, torch.eye(3, 5))), alone, seed=1)
     tensors = {f"weight/{name}": p.detach() for name, p in model.named_parameters()}
     facts = CheckpointFacts(order=1, ledger="", what={}, manifests=digests, attempt=1)
     folder = tmp_path / "run"

@@ -4,6 +4,7 @@ import pytest
 
 from ppt_dist.launch.demo import CONFIGS, stuff_of, things, write_run_file
 from ppt_dist.launch.start import Override
+from ppt_dist.model.head.language import LanguageConfig
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
 
@@ -19,6 +20,7 @@ def test_the_demos_run_file_keeps_all_data_and_results_inside_its_folder(tmp_pat
     }
     assert {name: use.weight for name, use in run.domains.items()} == PUBLISHED
     assert run.folder == tmp_path / "runs/demo"
+    assert isinstance(run.model.head, LanguageConfig)
     assert run.model.head.vectors.is_file()
     assert (run.engine.ranks, run.engine.stage) == (2, 1)
     assert (run.optim.rates.prompt, run.optim.rates.modulation) == (0.1, 0.1)

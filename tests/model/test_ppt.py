@@ -12,6 +12,7 @@ from ppt_dist.model.head.language import LanguageConfig
 from ppt_dist.model.ppt import Parts, build_model
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.section import BadInput
+from tests.model.domains import with_vectors
 from tests.model.sparse.cases import normal, voxels
 
 WORDS = {"scannet": normal(6, 9).float(), "s3dis": normal(4, 9, seed=2).float()}
@@ -32,7 +33,7 @@ PARTS = Parts(
 
 
 def make(seed=0):
-    return build_model(PARTS, WORDS, lambda t: t, seed)
+    return build_model(PARTS, with_vectors(WORDS), lambda t: t, seed)
 
 
 def batch(domain, *counts):

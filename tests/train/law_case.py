@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from ppt_dist.model.adapter.pdnorm import PDNormConfig
 from ppt_dist.model.bank import Bank
 from ppt_dist.model.prompt import Prompt
-from ppt_dist.run import EngineConfig, OptimConfig, Rates, Stage
+from ppt_dist.run import EngineConfig, LossConfig, OptimConfig, Rates, Stage
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine import build_engine
-from ppt_dist.train.loss import CrossEntropy
+from ppt_dist.train.loss import build_criterion
 from ppt_dist.train.optim import learning_rate
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.state import EngineState
@@ -59,7 +59,7 @@ class Net(nn.Module):
         )
         self.prompts = Bank({domain: torch.randn(5) for domain in CLASSES})
         self.first, self.second = nn.Linear(6, 8, bias=False), nn.Linear(8, 8, bias=False)
-        self.first_norm, self.second_norm = norms.norm(8), norms.norm(8)
+        self.first_norm, self.second_norm = norms.norm(8, "encoder"), norms.norm(8, "decoder")
         self.head = Bank({domain: torch.randn(n, 8) / 3 for domain, n in CLASSES.items()})
 
     def forward(self, batch: SceneBatch) -> Tensor:
@@ -131,7 +131,7 @@ def run_case(
     engine = build_engine(
         model,
         model.prompts,
-        CrossEntropy(weights),
+        build_criterion(LossConfig(), weights, attracts=False),
         optim=case.optim,
         engine=EngineConfig(stage=case.stage, ranks=ranks.rank.of),
         ranks=ranks,

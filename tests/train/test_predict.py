@@ -11,6 +11,7 @@ from ppt_dist.scene.scene import Scene
 from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.train.predict import Tiling, cut, predict
 from ppt_dist.train.restore import alone
+from tests.model.domains import with_vectors
 from tests.train.test_restore import RUN
 
 VOXELISE = Voxelise(0.1, ("color", "normal"), "unit")
@@ -19,7 +20,7 @@ VOXELISE = Voxelise(0.1, ("color", "normal"), "unit")
 @pytest.fixture(scope="module")
 def model():
     parts = Parts(6, 8, RUN.model.backbone, RUN.model.adapter, RUN.model.head)
-    return build_model(parts, {"a": torch.eye(5, 7)}, alone, seed=3).eval()
+    return build_model(parts, with_vectors({"a": torch.eye(5, 7)}), alone, seed=3).eval()
 
 
 @pytest.fixture(scope="module")

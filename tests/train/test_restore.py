@@ -12,6 +12,7 @@ from ppt_dist.train.checkpoint import Checkpoint, CheckpointFacts
 from ppt_dist.train.engine.buffers import buffers
 from ppt_dist.train.restore import alone, restore_model
 from ppt_dist.train.state import EngineState
+from tests.model.domains import with_vectors
 
 TABLE: dict[str, Any] = {
     "name": "tiny",
@@ -35,16 +36,23 @@ TABLE: dict[str, Any] = {
     "optim": {"rate": 0.1},
 }
 RUN = parse(RunConfig, TABLE, "test")
-FACTS = CheckpointFacts(order=1, ledger="", what={}, manifests={}, attempt=1)
+DOMAINS = with_vectors({"a": torch.eye(3, 5), "b": torch.eye(4, 5)})
+FACTS = CheckpointFacts(
+    order=1,
+    ledger="",
+    what={},
+    manifests={},
+    labels={name: known.labels for name, known in DOMAINS.items()},
+    attempt=1,
+)
 
 
 def trained_model():
     """A model with random weights and running statistics that one pass of training moved."""
     model: ModelConfig = RUN.model
     parts = Parts(6, 8, model.backbone, model.adapter, model.head)
-    vectors = {"a": torch.eye(3, 5), "b": torch.eye(4, 5)}
-    ppt = build_model(parts, vectors, alone, seed=7)
-    for domain in vectors:
+    ppt = build_model(parts, DOMAINS, alone, seed=7)
+    for domain in DOMAINS:
         ppt(make_batch(domain))
     return ppt.eval()
 

@@ -1,9 +1,15 @@
 """Adapters: how a prompt reaches the backbone.
 
-A new one is a file here and a name in `AdapterConfig`.
+A new one is a file here and a name in `AdapterConfig`; see `docs/adding-a-backbone.md` for the
+way of a module from its file into a run.
 """
 
-from ppt_dist.model.adapter.pdnorm import PDNormConfig
+from typing import Annotated
 
-AdapterConfig = PDNormConfig
-"""Becomes a union, told apart by ``kind``, with the second adapter."""
+from ppt_dist.model.adapter.attention import AttentionConfig
+from ppt_dist.model.adapter.injection import InjectionConfig
+from ppt_dist.model.adapter.none import NoneConfig
+from ppt_dist.model.adapter.pdnorm import PDNormConfig
+from ppt_dist.section import ByKind
+
+AdapterConfig = Annotated[PDNormConfig | InjectionConfig | AttentionConfig | NoneConfig, ByKind()]

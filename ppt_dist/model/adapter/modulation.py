@@ -4,8 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ppt_dist.model.prompt import PromptReader
 
-class Modulation(nn.Module):
+
+class Modulation(PromptReader):
     """SiLU, then one linear layer to shift and scale, in this order (Pointcept SpUNet-v1m3)."""
 
     def __init__(self, length: int, channels: int, *, zero_init: bool) -> None:

@@ -1,9 +1,11 @@
 """Backbones: voxel features in, voxel features out.
 
-A new one is a file here and a name in `BackboneConfig`.
+A new one is a file here and a name in `BackboneConfig`: see `docs/adding-a-backbone.md`.
 """
 
-from ppt_dist.model.backbone.spunet import SpUNetConfig
+from typing import Annotated
 
-BackboneConfig = SpUNetConfig
-"""Becomes a union, told apart by ``kind``, with the second backbone."""
+from ppt_dist.model.backbone.spunet import SpUNetConfig
+from ppt_dist.section import ByKind
+
+BackboneConfig = Annotated[SpUNetConfig, ByKind()]

@@ -1,6 +1,10 @@
 """Heads: voxel features to logits. A new one is a file here and a name in `HeadConfig`."""
 
-from ppt_dist.model.head.language import LanguageConfig
+from typing import Annotated
 
-HeadConfig = LanguageConfig
-"""Becomes a union, told apart by ``kind``, with the second head."""
+from ppt_dist.model.head.decoupled import DecoupledConfig
+from ppt_dist.model.head.language import LanguageConfig
+from ppt_dist.model.head.unionized import UnionizedConfig
+from ppt_dist.section import ByKind
+
+HeadConfig = Annotated[LanguageConfig | DecoupledConfig | UnionizedConfig, ByKind()]

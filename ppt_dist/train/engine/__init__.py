@@ -5,7 +5,7 @@ from torch import nn
 from ppt_dist.run import EngineConfig, OptimConfig
 from ppt_dist.train.engine.engine import Engine
 from ppt_dist.train.engine.plain import PlainEngine
-from ppt_dist.train.loss import CrossEntropy
+from ppt_dist.train.loss import Criterion
 from ppt_dist.train.optim import build_optimizer, by_domain
 from ppt_dist.train.ranks import Ranks
 
@@ -13,7 +13,7 @@ from ppt_dist.train.ranks import Ranks
 def build_engine(
     model: nn.Module,
     prompts: nn.Module,
-    criterion: CrossEntropy,
+    criterion: Criterion,
     *,
     optim: OptimConfig,
     engine: EngineConfig,

@@ -20,6 +20,7 @@ if on_cpu:  # else the first engine compiles a kernel for a minute that training
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 initialize = deepspeed.initialize
+GatheredParameters = deepspeed.zero.GatheredParameters
 from deepspeed.utils import (  # noqa: E402
     safe_get_full_fp32_param,
     safe_get_full_optimizer_state,
@@ -30,6 +31,7 @@ from deepspeed.utils import (  # noqa: E402
 )
 
 __all__ = [
+    "GatheredParameters",
     "initialize",
     "safe_get_full_fp32_param",
     "safe_get_full_optimizer_state",

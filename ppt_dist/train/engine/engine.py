@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
-from ppt_dist.train.loss import CrossEntropy
+from ppt_dist.train.loss import Criterion
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.state import EngineState
 
@@ -18,7 +18,7 @@ class LotResult(NamedTuple):
     """What a lot gave, summed over all ranks."""
 
     loss: float
-    """Weighted mean over the labelled voxels of the lot."""
+    """Sum of the criterion's terms, each a mean over the whole lot."""
     voxels: int
 
 
@@ -52,27 +52,25 @@ class Engine(Protocol):
 
 def backward_lot(
     lot: LotBatch,
-    criterion: CrossEntropy,
+    criterion: Criterion,
     ranks: Ranks,
     forward: Callable[[SceneBatch], Tensor],
     backward: Callable[[Tensor], object],
 ) -> LotResult:
     """Run forward and backward over this rank's micro-lots.
 
-    The divisor is the mass of the whole lot over all ranks, so the result depends neither on how
-    many ranks there are nor on how unevenly the scenes lie (the World law).
+    The divisors are the masses of the whole lot over all ranks, so the result depends neither on
+    how many ranks there are nor on how unevenly the scenes lie (the World law).
     """
-    labels = [batch.label for batch in lot.micro]
-    own_mass = torch.stack([criterion.mass(lot.domain, label) for label in labels]).sum()
-    voxels = own_mass.new_tensor(sum(len(label) for label in labels))
-    mass = ranks.sum(torch.stack([own_mass, voxels]))
-    divisor = mass[0].clamp(min=1e-12)
+    own_masses = torch.stack([criterion.masses(batch) for batch in lot.micro]).sum(0)
+    voxels = own_masses.new_tensor([sum(len(batch.label) for batch in lot.micro)])
+    sums = ranks.sum(torch.cat([own_masses, voxels]))
     own_loss = 0.0
     for batch in lot.micro:
         with ranks.clock("forward"):
-            loss = criterion.total(lot.domain, forward(batch), batch.label) / divisor.float()
+            loss = criterion.total(batch, forward(batch), sums[:-1])
         with ranks.clock("backward"):
             backward(loss)
             own_loss += float(loss.detach())
-    loss = ranks.sum(mass.new_tensor(own_loss))
-    return LotResult(float(loss), int(mass[1]))
+    loss = ranks.sum(sums.new_tensor(own_loss))
+    return LotResult(float(loss), int(sums[-1]))

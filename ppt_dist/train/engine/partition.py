@@ -4,6 +4,7 @@ DeepSpeed's own checkpoints neither change world size nor stage, and are pickles
 every private attribute of DeepSpeed that we touch; its version is pinned exactly.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from ppt_dist.train.engine.buffers import buffers, load_buffers
 from ppt_dist.train.engine.door import (
+    GatheredParameters,
     safe_get_full_fp32_param,
     safe_get_full_optimizer_state,
     safe_set_full_fp32_param,
@@ -18,7 +20,7 @@ from ppt_dist.train.engine.door import (
     safe_set_local_fp32_param,
     safe_set_local_optimizer_state,
 )
-from ppt_dist.train.optim import Optimizer, fresh_state, moment_names, step_counts
+from ppt_dist.train.optim import Optimizer, fresh_state, moment_names, step_counts, trained
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.state import EngineState
 
@@ -41,6 +43,7 @@ class Partition:
         tensors = {}
         for name, p in self._parameters():
             tensors[f"weight/{name}"] = self._weight(p)
+        for name, p in trained(self._engine.module).items():
             for moment in moment_names(self._optimizer):
                 tensors[f"{moment}/{name}"] = self._moment(p, moment)
         tensors |= buffers(self._engine.module)
@@ -51,6 +54,7 @@ class Partition:
         self._relink()
         for name, p in self._parameters():
             self._set_weight(p, state.tensors[f"weight/{name}"])
+        for name, p in trained(self._engine.module).items():
             for moment in moment_names(self._optimizer):
                 self._set_moment(p, moment, state.tensors[f"{moment}/{name}"])
         load_buffers(self._engine.module, state)
@@ -92,9 +96,16 @@ class Partition:
             self._zero._lazy_init_hp_params_optimizer_state()
 
     def _weight(self, p: Any) -> Tensor:
-        if self._stage == 0:
+        if p.requires_grad and self._stage:
+            return _whole(safe_get_full_fp32_param(p))
+        with self._gathered(p):
             return p.detach().clone()
-        return _whole(safe_get_full_fp32_param(p))
+
+    def _gathered(self, p: Any, *, changed: bool = False) -> AbstractContextManager[Any]:
+        """Within it ``p`` is whole; stage 3 cuts up those that nobody trains too."""
+        if self._stage != 3:
+            return nullcontext()
+        return GatheredParameters([p], modifier_rank=0 if changed else None)
 
     def _moment(self, p: Any, moment: str) -> Tensor:
         if self._stage == 0:
@@ -102,8 +113,9 @@ class Partition:
         return _whole(safe_get_full_optimizer_state(p, moment))
 
     def _set_weight(self, p: Any, value: Tensor) -> None:
-        if self._stage == 0:
-            p.data.copy_(value)
+        if not p.requires_grad or not self._stage:
+            with self._gathered(p, changed=True):
+                p.data.copy_(value)
         elif self._stage == 3:
             safe_set_local_fp32_param(p, self._own_part(value))
         else:

@@ -8,8 +8,15 @@ from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine.buffers import buffers, load_buffers
 from ppt_dist.train.engine.engine import LotResult, backward_lot
-from ppt_dist.train.loss import CrossEntropy
-from ppt_dist.train.optim import Optimizer, fresh_state, moment_names, set_rate, step_counts
+from ppt_dist.train.loss import Criterion
+from ppt_dist.train.optim import (
+    Optimizer,
+    fresh_state,
+    moment_names,
+    set_rate,
+    step_counts,
+    trained,
+)
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.state import EngineState
 
@@ -21,7 +28,7 @@ class PlainEngine:
         self,
         model: nn.Module,
         optimizer: Optimizer,
-        criterion: CrossEntropy,
+        criterion: Criterion,
         *,
         clip: float | None,
         ranks: Ranks,
@@ -65,7 +72,7 @@ class PlainEngine:
         weights = dict(self._model.named_parameters())
         tensors = {f"weight/{name}": p.detach().clone() for name, p in weights.items()}
         tensors |= buffers(self._model)
-        for name, p in weights.items():
+        for name, p in trained(self._model).items():
             for moment in moment_names(self._optimizer):
                 tensors[f"{moment}/{name}"] = self._optimizer.state[p][moment].clone()
         firsts = [group["params"][0] for group in self._optimizer.param_groups]
@@ -75,6 +82,7 @@ class PlainEngine:
         """Continue from a state of any engine."""
         for name, p in self._model.named_parameters():
             p.data.copy_(state.tensors[f"weight/{name}"])
+        for name, p in trained(self._model).items():
             for moment in moment_names(self._optimizer):
                 self._optimizer.state[p][moment].copy_(state.tensors[f"{moment}/{name}"])
         load_buffers(self._model, state)

@@ -12,7 +12,7 @@ from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine.door import initialize, time_collectives
 from ppt_dist.train.engine.engine import LotResult, backward_lot
 from ppt_dist.train.engine.partition import Partition
-from ppt_dist.train.loss import CrossEntropy
+from ppt_dist.train.loss import Criterion
 from ppt_dist.train.optim import Optimizer, set_rate
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.state import EngineState
@@ -30,7 +30,7 @@ class ZeroEngine:
         self,
         model: nn.Module,
         optimizer: Optimizer,
-        criterion: CrossEntropy,
+        criterion: Criterion,
         *,
         clip: float | None,
         ranks: Ranks,

@@ -21,6 +21,12 @@ def normal(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(*shape, generator=rng, dtype=torch.float64)
 
 
+def gradient(p: Tensor) -> Tensor:
+    """What backward left at a leaf."""
+    assert p.grad is not None
+    return p.grad
+
+
 def densify(feat: Tensor, grid: Tensor, scene: Tensor, size: int, scenes: int) -> Tensor:
     """``[scenes, channels, size, size, size]``, zero where there is no voxel; differentiable."""
     x, y, z = grid.long().unbind(1)

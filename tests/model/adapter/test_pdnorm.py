@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from ppt_dist.model.adapter.modulation import Modulation
-from ppt_dist.model.adapter.pdnorm import EVERY_DOMAIN, PDNorm, PDNormConfig
+from ppt_dist.model.adapter.norm import EVERY_DOMAIN
+from ppt_dist.model.adapter.pdnorm import PDNorm, PDNormConfig
 from ppt_dist.model.prompt import Prompt
 
 DOMAINS = ("scannet", "s3dis")
@@ -20,7 +21,7 @@ FLAGS = [
 def make(**flags) -> PDNorm:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        norm = PDNormConfig(**flags).build(DOMAINS, 7, lambda t: t).norm(5).double()
+        norm = PDNormConfig(**flags).build(DOMAINS, 7, lambda t: t).norm(5, "stem").double()
         for p in norm.parameters():  # away from the ones and zeros that hide mistakes
             if not flags.get("zero_init", True):
                 p.data += torch.randn_like(p) / 4
@@ -137,7 +138,7 @@ def test_statistics_in_float32_survive_a_mean_far_from_zero():
 def test_a_state_dict_names_statistics_by_domain_and_loads_in_another_order():
     norm = make()
     norm(cloud(), prompt("s3dis"))
-    other = PDNormConfig().build(DOMAINS[::-1], 7, lambda t: t).norm(5).double()
+    other = PDNormConfig().build(DOMAINS[::-1], 7, lambda t: t).norm(5, "stem").double()
 
     other.load_state_dict(norm.state_dict())
 
