@@ -48,11 +48,11 @@ def grid_sample(
     Raises:
         BadInput: the scan is too wide for the edge.
     """
-    cell = _cells(coord, edge)
-    packed = _packed(cell)
-    order = np.argsort(packed, kind="stable")
-    fresh = np.diff(packed[order], prepend=-1) != 0
-    del packed
+    cell = cells(coord, edge)
+    key = packed(cell)
+    order = np.argsort(key, kind="stable")
+    fresh = np.diff(key[order], prepend=-1) != 0
+    del key
     start = np.flatnonzero(fresh)
     inverse = np.empty(len(cell), np.int64)
     inverse[order] = np.cumsum(fresh) - 1
@@ -66,10 +66,10 @@ def grid_sample(
 
 def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
     """Number of cells of ``edge`` metres that hold a point: a scene's cost."""
-    return len(np.unique(_packed(_cells(coord, edge))))
+    return len(np.unique(packed(cells(coord, edge))))
 
 
-def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndarray, "points 3"]:
+def cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndarray, "points 3"]:
     """Axis by axis, in few bytes a point: a scan may have tens of millions."""
     cell = np.zeros(coord.shape, np.int32)
     for axis in range(3 if len(coord) else 0):
@@ -84,9 +84,10 @@ def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndar
     return cell
 
 
-def _packed(cell: Int32[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
-    packed = cell[:, 0].astype(np.int64)
+def packed(cell: Int32[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
+    """A number for each cell, ordered as x, y, z are."""
+    number = cell[:, 0].astype(np.int64)
     for axis in (1, 2):
-        packed <<= _BITS
-        packed |= cell[:, axis]
-    return packed
+        number <<= _BITS
+        number |= cell[:, axis]
+    return number

@@ -32,23 +32,28 @@ class Voxelise(NamedTuple):
         sample = grid_sample(scene.coord, self.edge, rng)
         kept = crop(scene.coord[sample.chosen], self.crop, rng)
         scene = Center(floor=False)(scene.take(sample.chosen[kept]), rng)
-        return VoxelScene(scene.name, sample.grid[kept], self._features(scene), scene.segment)
+        return VoxelScene(scene.name, sample.grid[kept], self.features(scene), scene.segment)
 
     def evaluate(self, scene: Scene) -> VoxelScene:
         """Centre and sample the first point of each voxel; keeps the way back to all points."""
-        centred = Center()(scene, np.random.default_rng(0))
-        sample = grid_sample(centred.coord, self.edge)
-        voxels = centred.take(sample.chosen)
+        placed = self.placed(scene)
+        sample = grid_sample(placed.coord, self.edge)
+        voxels = placed.take(sample.chosen)
         return VoxelScene(
             name=scene.name,
             grid=sample.grid,
-            feat=self._features(voxels),
+            feat=self.features(voxels),
             label=voxels.segment,
             inverse=sample.inverse,
             point_label=scene.segment,
         )
 
-    def _features(self, scene: Scene) -> Float32[np.ndarray, "voxels channels"]:
+    def placed(self, scene: Scene) -> Scene:
+        """The scene where evaluation sees it: its middle over the origin, its floor at zero."""
+        return Center()(scene, np.random.default_rng(0))
+
+    def features(self, scene: Scene) -> Float32[np.ndarray, "voxels channels"]:
+        """What the net is told of points that stand for their voxels."""
         columns = [self._channel(scene, name) for name in self.channels]
         return np.concatenate(columns, axis=1, dtype=np.float32)
 
