@@ -27,4 +27,4 @@ def main() -> None:
         sys.exit(2)
 
 
-from ppt_dist.cli import evaluate, plan, predict, raw, report, runs, shards, text, train  # noqa: E402,F401 - they register their commands
+from ppt_dist.cli import evaluate, plan, predict, raw, report, runs, shards, test, text, train  # noqa: E402,F401 - they register their commands

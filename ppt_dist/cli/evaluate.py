@@ -44,7 +44,7 @@ def evaluate(
 
     run = run.resolve() if ray else run
     config = read_folder(run)
-    chosen = _choose(run, checkpoint)
+    chosen = choose(run, checkpoint)
     results = _score_model(run, chosen, ray)
     table = write_evaluation(run, chosen.name, chosen.digest, results)
     baseline = _score_forest(config) if forest else {}
@@ -57,7 +57,7 @@ def evaluate(
         _print("forest of single points", baseline)
 
 
-def _choose(run: Path, name: str | None) -> "Checkpoint":
+def choose(run: Path, name: str | None) -> "Checkpoint":
     """The named checkpoint, or the newest that is whole; one that is passed over is named."""
     from ppt_dist.section import BadInput
     from ppt_dist.train.checkpoint import CheckpointStore
