@@ -47,7 +47,7 @@ def vote(forward: Forward, scene: Scene, ballot: Ballot) -> Int16[np.ndarray, " 
     """The class of each point in the scan's order.
 
     Memory is what a forward of ``ballot.tiling.most`` voxels takes, and for each point of the
-    scene about 100 bytes and 4 for each class, however many poses and fragments there are.
+    scene about 170 bytes and 4 for each class, however many poses and fragments there are.
     """
     placed = ballot.voxelise.placed(scene)
     if ballot.before is None:

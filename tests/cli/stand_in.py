@@ -12,6 +12,7 @@ from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import parse
 from ppt_dist.shard.manifest import Manifest, Split
+from ppt_dist.shard.records import Records
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore
 from ppt_dist.train.engine.buffers import buffers
 from ppt_dist.train.restore import alone
@@ -36,13 +37,16 @@ def make_manifest(domain):
     )
 
 
-class StandIn:
+class StandIn(Records):
     """Scenes in memory with the members of `Records` that scoring reads."""
 
     manifest = make_manifest("a")
     names = ("s0", "s1", "s2")
     crc32 = (7, 8, 9)
-    points = (50, 51, 52)
+    points = np.array([50, 51, 52])
+
+    def __init__(self):
+        """No folder is opened."""
 
     def __len__(self):
         return 3
