@@ -35,7 +35,9 @@ def official_test(
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Of the packed domains.")] = "val",
-    most: Annotated[int, typer.Option(min=1, help="Voxels that the net sees at once.")] = 400_000,
+    most: Annotated[
+        int, typer.Option(min=1, help="Voxels that the net sees at once; a larger scene is cut.")
+    ] = 400_000,
     margin: Annotated[int, typer.Option(min=0, help="Cells that tiles overlap by.")] = 64,
     ray: RayAddress = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
