@@ -23,7 +23,7 @@ demo: install
 
 # Quick tests first: a mistake shows within a minute. Ray's tests last, one summary for all.
 test: install
-	$(BIN)/python -m pytest -q -p tests.quick_first --durations=10
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -p tests.quick_first --durations=10
 
 check: install
 	$(BIN)/ruff format --check .

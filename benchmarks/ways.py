@@ -14,8 +14,9 @@ from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.clock import Clock
 from ppt_dist.train.engine import Engine, build_engine
+from ppt_dist.train.loss import class_weights
 from ppt_dist.train.ranks import Ranks
-from ppt_dist.train.sources import criterion_of, parts_of, vectors_of
+from ppt_dist.train.sources import TRAIN, criterion_of, labels_of, parts_of
 
 Step = Callable[[tuple[LotBatch, ...]], float]
 """Takes one step and returns the loss of its last lot before it."""
@@ -24,7 +25,11 @@ Step = Callable[[tuple[LotBatch, ...]], float]
 def bare_step(run: RunConfig) -> Step:
     """What one writes without this project: the same model, loss, clipping and optimiser."""
     model = _model(run, lambda tensor: tensor)
-    weights = criterion_of(run, read_manifests(run)).weights
+    manifests = read_manifests(run)
+    weights = {
+        name: class_weights(manifest.splits[TRAIN].points_by_class, run.loss.balance)
+        for name, manifest in manifests.items()
+    }
     optim = run.optim
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=optim.rate, betas=optim.betas, weight_decay=optim.decay
@@ -73,5 +78,5 @@ def engine_step(run: RunConfig, stage: Stage) -> Step:
 
 
 def _model(run: RunConfig, sum_of_ranks: Callable[[Tensor], Tensor]) -> PPT:
-    vectors = vectors_of(run, read_manifests(run))
+    vectors = labels_of(run, read_manifests(run))
     return build_model(parts_of(run), vectors, sum_of_ranks, run.seed)

@@ -12,12 +12,13 @@ from ppt_dist.model.backbone.spunet import SpUNetConfig
 from ppt_dist.model.head import HeadConfig
 from ppt_dist.model.head.language import LanguageConfig
 from ppt_dist.scene.augment import Augment
+from ppt_dist.scene.augment.geometry import Box, Clamp
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.section import HOW, BadInput, Section, read_toml
 
 ROOT_VARIABLE = "PPT_DIST_ROOT"
 
-Channel = Literal["color", "normal", "height"]
+Channel = Literal["coord", "color", "normal", "height", "strength"]
 
 
 class DomainUse(Section):
@@ -31,6 +32,10 @@ class DomainUse(Section):
     """Edge of a voxel, metres; the recipe's where absent."""
     crop: PositiveInt | None = None
     """Most voxels of a training scene; a larger one is cut to those nearest a random voxel."""
+    crop_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Part of a training scene's voxels that is kept, those nearest a random one; before `crop`."""
+    box: Box | None = None
+    """What the augmentation ``clamp`` keeps this domain's points within."""
 
 
 class Lots(Section):
@@ -42,6 +47,8 @@ class Lots(Section):
     """Micro-lots that a lot is cut into: norm statistics are those of one over all ranks."""
     a_step: PositiveInt = 1
     """Lots of an optimiser step."""
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of the micro-lots whose scenes are mixed in pairs (Mix3D); a pair stays on one rank."""
     window: Literal[1] = 1
     """Lots of a domain among which scenes are regrouped by cost."""
 
@@ -79,6 +86,9 @@ class Rates(Section):
     """Layers of the adapter that take the prompt in. Likewise."""
 
 
+Momentum = Annotated[float, Field(gt=0, lt=1)]
+
+
 class OptimConfig(Section):
     """Optimiser and its schedule, a function of the step."""
 
@@ -89,6 +99,9 @@ class OptimConfig(Section):
     """Weight decay, on every parameter as in the official code."""
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: NonNegativeFloat = 0.9
+    momentum_cycle: tuple[Momentum, Momentum] | None = None
+    """Momentum at the ends and at the peak of the schedule, in place of ``momentum`` (SGD) and the
+    first of ``betas`` (AdamW). The official runs have [0.95, 0.85], as is OneCycle's default."""
     nesterov: bool = True
     clip: PositiveFloat | None = None
     """Largest norm of all gradients together, shared and of domains."""
@@ -158,6 +171,9 @@ class RunConfig(Section):
     lots: Lots
     augment: tuple[Augment, ...] = ()
     """Applied to each training scene in this order, before grid sampling."""
+    center: bool = True
+    """Scenes are put over the origin after the crop and before evaluation; off for sweeps, whose
+    coordinates are those of the sensor."""
     model: ModelConfig
     optim: OptimConfig
     loss: LossConfig = LossConfig()
@@ -170,6 +186,16 @@ class RunConfig(Section):
     def folder(self) -> Path:
         """The run's folder."""
         return self.runs / self.name
+
+    def augment_of(self, domain: str) -> tuple[Augment, ...]:
+        """The augmentations of a domain: a clamp without a box has the domain's."""
+        box = self.domains[domain].box
+        return tuple(
+            augment.model_copy(update={"box": box})
+            if isinstance(augment, Clamp) and augment.box is None
+            else augment
+            for augment in self.augment
+        )
 
     def what(self) -> dict[str, Any]:
         """Keys that may not change under the same name, as JSON values."""
@@ -204,22 +230,38 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
-    check_loss(run)
+    check_learnable(run)
+    _check_boxes(run, path)
     return _absolute(run, root)
 
 
 def check_lots(run: RunConfig) -> None:
-    """Refuse lots that cannot be cut: each rank needs a scene of every micro-lot."""
-    smallest = run.lots.scenes // run.lots.micro
-    if run.engine.ranks > smallest:
+    """Refuse lots that cannot be cut: each rank needs a scene, or a pair, of every micro-lot."""
+    lots = run.lots
+    smallest = lots.scenes // lots.micro
+    units, what = smallest, f"{smallest} scenes"
+    if lots.mix:
+        units = -(-smallest // 2)
+        what += f", {units} once they are mixed in pairs (lots.mix {lots.mix})"
+    if run.engine.ranks > units:
         raise BadInput(
-            f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {smallest} scenes "
-            f"(lots.scenes {run.lots.scenes} cut into lots.micro {run.lots.micro}): "
-            f"use at most {smallest} ranks, or larger lots"
+            f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {what} "
+            f"(lots.scenes {lots.scenes} cut into lots.micro {lots.micro}): "
+            f"use at most {units} ranks, or larger lots"
         )
 
 
-def check_loss(run: RunConfig) -> None:
+def _check_boxes(run: RunConfig, path: Path) -> None:
+    """Refuse a clamp that some domain has no box for."""
+    for name in run.domains:
+        if any(isinstance(a, Clamp) and a.box is None for a in run.augment_of(name)):
+            raise BadInput(
+                f"{path}: augment has a clamp without a box, and so has domains.{name}: give it "
+                "box = [least x, y, z, greatest x, y, z] in metres"
+            )
+
+
+def check_learnable(run: RunConfig) -> None:
     """Refuse what cannot be learned, or would depend on the number of ranks."""
     if not run.loss.cross_entropy and not run.loss.lovasz:
         raise BadInput("loss.cross_entropy and loss.lovasz are both 0: nothing would be learned")

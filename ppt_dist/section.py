@@ -40,8 +40,9 @@ class ByKind(NamedTuple):
         first = _tag(members[0])
 
         def kind(table: Any) -> Any:
-            given = table.get("kind", first) if isinstance(table, dict) else _tag(type(table))
-            return given if isinstance(given, str) else None
+            if isinstance(table, Section):
+                return _tag(type(table))
+            return str(table.get("kind", first)) if isinstance(table, dict) else None
 
         return core_schema.tagged_union_schema(choices, discriminator=kind)
 

@@ -1,11 +1,19 @@
-"""``-p tests.quick_first``: slow tests run after the others, and those with a Ray cluster last."""
+"""``-p tests.quick_first``: slow tests run after the others, and those with a Ray cluster last.
+
+With several processes (``-n 2``), slow tests of a file stay in one, for the sake of what they
+share; so do all that use the one Ray cluster.
+"""
 
 import pytest
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_cost)
+    for item in items:
+        if _cost(item):
+            together = "ray" if "cluster" in getattr(item, "fixturenames", ()) else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(together))
 
 
 def _cost(item: pytest.Item) -> int:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
-    *(ROOT / folder / "README.md" for folder in ("shards", "cluster", "configs/text")),
+    *(ROOT / folder / "README.md" for folder in ("shards", "cluster", "configs", "configs/text")),
 ]
 EACH = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: str(d.relative_to(ROOT)))
 PLACES = (ROOT, ROOT / "ppt_dist", ROOT / "ppt_dist/shard", ROOT / "ppt_dist/synth")

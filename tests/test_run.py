@@ -8,6 +8,7 @@ import tomli_w
 
 from ppt_dist.launch.demo import CONFIGS
 from ppt_dist.run import ROOT_VARIABLE, load_run
+from ppt_dist.scene.augment.geometry import Center, Clamp
 from ppt_dist.section import BadInput
 
 
@@ -59,7 +60,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_one_wherever_it_stands(
 
 
 def test_an_unknown_augmentation_is_answered_with_the_known_ones(table, tmp_path):
-    table["augment"].append({"kind": "elastic"})
+    table["augment"].append({"kind": "elastc"})
     with pytest.raises(BadInput, match=r"'center'.*'chromatic_jitter'"):
         load(table, tmp_path)
 
@@ -107,3 +108,67 @@ def test_paths_start_at_the_run_file_or_at_the_root_that_the_environment_names(
 def test_a_name_that_is_no_folders_name_is_refused(table, tmp_path, name):
     with pytest.raises(BadInput, match="name: "):
         load(table | {"name": name}, tmp_path)
+
+
+def test_lovasz_over_a_batch_is_refused_on_several_ranks_with_the_reason(table, tmp_path):
+    table["loss"] = {"lovasz": 1.0, "lovasz_over": "batch"}
+    table["engine"]["ranks"] = 2
+    with pytest.raises(BadInput, match=r"lovasz_over.*engine\.ranks is 2.*no sum over ranks"):
+        load(table, tmp_path)
+    table["engine"]["ranks"] = 1
+    load(table, tmp_path)
+
+
+def test_a_loss_of_nothing_and_a_backbone_that_labels_no_voxel_are_refused(table, tmp_path):
+    with pytest.raises(BadInput, match="nothing would be learned"):
+        load(table | {"loss": {"cross_entropy": 0.0}}, tmp_path)
+    table["model"]["backbone"]["encoder_only"] = True
+    with pytest.raises(BadInput, match="one row a scene"):
+        load(table, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "given"),
+    [
+        ("adapter", {"kind": "injection", "where": ["encoder"], "zero_init": False}),
+        ("adapter", {"kind": "attention", "tokens": 8, "heads": 2, "norm": "domain"}),
+        ("adapter", {"kind": "none"}),
+        ("head", {"kind": "decoupled"}),
+        ("head", {"kind": "unionized", "share": False}),
+        ("head", {"kind": "language", "vectors": "words", "criterion": "l2"}),
+    ],
+)
+def test_every_adapter_and_head_is_had_by_its_name(table, tmp_path, part, given):
+    table["model"][part] = given
+    assert load(table, tmp_path).what()["model"][part]["kind"] == given["kind"]
+
+
+@pytest.mark.parametrize(
+    ("part", "given", "told"),
+    [
+        ("adapter", {"kind": "pdnrm"}, r"model\.adapter: .*'pdnorm', 'injection', 'attention'"),
+        ("adapter", {"kind": "injection", "zero_int": True}, "did you mean 'zero_init'"),
+        ("adapter", {"kind": "pdnorm", "where": ["head"]}, "where"),
+        ("adapter", {"kind": "pdnorm", "where": []}, "where"),
+        ("head", {"kind": "decoupled", "vectors": "words"}, "unknown key"),
+        ("head", {"kind": "language"}, "missing key .*vectors"),
+    ],
+)
+def test_a_part_that_does_not_exist_is_answered_with_those_that_do(
+    table, tmp_path, part, given, told
+):
+    table["model"][part] = given
+    with pytest.raises(BadInput, match=f"(?s){told}"):
+        load(table, tmp_path)
+
+
+def test_a_clamp_has_its_domains_box_and_is_refused_where_there_is_none(table, tmp_path):
+    table["augment"] = [{"kind": "center"}, {"kind": "clamp"}]
+    for name, use in table["domains"].items():
+        use["box"] = [-3, -3, 0, 3, 3, 2 + len(name)]
+    run = load(table, tmp_path)
+    for name in run.domains:
+        assert run.augment_of(name) == (Center(), Clamp(box=(-3, -3, 0, 3, 3, 2 + len(name))))
+    del table["domains"]["s3dis"]["box"]
+    with pytest.raises(BadInput, match=r"clamp without a box, and so has domains\.s3dis"):
+        load(table, tmp_path)

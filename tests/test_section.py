@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field, PositiveInt, ValidationError
 
-from ppt_dist.section import BadInput, Section, nearest, parse, read_toml
+from ppt_dist.section import BadInput, ByKind, Section, nearest, parse, read_toml
 
 
 class Round(Section):
@@ -16,6 +16,13 @@ class Round(Section):
 class Square(Section):
     kind: Literal["square"] = "square"
     edge: float
+
+
+class Bare(Section):
+    """Without a discriminator of its own."""
+
+    shape: Annotated[Round | Square, ByKind()]
+    sole: Annotated[Square, ByKind()] = Square(edge=1.0)
 
 
 class Plan(Section):
@@ -45,6 +52,29 @@ SQUARE = {"kind": "square", "edge": 2.0}
 def test_a_wrong_table_is_refused_with_its_source_key_and_what_was_given(table, told):
     with pytest.raises(BadInput, match=f"(?s)plan.toml:.*{told}"):
         parse(Plan, table, "plan.toml")
+
+
+def test_without_a_kind_the_first_of_a_union_is_meant_and_a_union_of_one_is_one():
+    bare = parse(Bare, {"shape": {"radius": 2.0}, "sole": {"kind": "square", "edge": 3.0}}, "x")
+    assert bare == Bare(shape=Round(radius=2.0), sole=Square(edge=3.0))
+    assert parse(Bare, {"shape": SQUARE}, "x").shape == Square(edge=2.0)
+    assert parse(Bare, bare.model_dump(mode="json"), "x") == bare
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"shape": {"kind": "oval"}}, "shape: .*'oval'.*'round', 'square'"),
+        ({"shape": {"raduis": 2.0}}, "did you mean 'radius'"),
+        ({"shape": SQUARE | {"egde": 2.0}}, "did you mean 'edge'"),
+        ({"shape": SQUARE, "sole": {"kind": "round"}}, "sole: .*'round'.*'square'"),
+        ({"shape": {"kind": 3}}, "shape: "),
+        ({"shape": 3}, "shape: "),
+    ],
+)
+def test_a_wrong_member_of_a_union_is_answered_with_the_right_ones(table, told):
+    with pytest.raises(BadInput, match=f"(?s)plan.toml:.*{told}"):
+        parse(Bare, table, "plan.toml")
 
 
 def test_all_mistakes_are_told_at_once():

@@ -9,13 +9,13 @@ import typer
 
 @contextmanager
 def ended_well() -> Iterator[None]:
-    """Exit code 3 with the cause where the work failed, 130 where it was interrupted."""
+    """Exit code 3 with the cause where work or file system failed, 130 where interrupted."""
     from ppt_dist.launch.failure import RunFailed
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what was started, as Ctrl-C
     try:
         yield
-    except RunFailed as error:
+    except (RunFailed, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(3) from None
     except KeyboardInterrupt:

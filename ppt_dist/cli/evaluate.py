@@ -44,8 +44,8 @@ def evaluate(
 
     run = run.resolve() if ray else run
     config = read_folder(run)
-    chosen = choose(run, checkpoint)
-    results = _score_model(run, chosen, ray)
+    chosen = choose_checkpoint(run, checkpoint)
+    results = _score_model(run, config, chosen, ray)
     table = write_evaluation(run, chosen.name, chosen.digest, results)
     baseline = _score_forest(config) if forest else {}
     if as_json:
@@ -57,7 +57,7 @@ def evaluate(
         _print("forest of single points", baseline)
 
 
-def choose(run: Path, name: str | None) -> "Checkpoint":
+def choose_checkpoint(run: Path, name: str | None) -> "Checkpoint":
     """The named checkpoint, or the newest that is whole; one that is passed over is named."""
     from ppt_dist.section import BadInput
     from ppt_dist.train.checkpoint import CheckpointStore
@@ -69,11 +69,13 @@ def choose(run: Path, name: str | None) -> "Checkpoint":
     return found
 
 
-def _score_model(run: Path, chosen: "Checkpoint", ray: str | None) -> dict[str, "Evaluation"]:
+def _score_model(
+    run: Path, config: "RunConfig", chosen: "Checkpoint", ray: str | None
+) -> dict[str, "Evaluation"]:
     from ppt_dist.train.evaluate import write_looks
     from ppt_dist.train.score import score_parts
 
-    with spreading(ray) as spread, progress() as bar:
+    with spreading(ray, cpus=config.engine.threads) as spread, progress() as bar:
         results = score_parts(run, chosen.name, spread, bar(f"evaluate {chosen.name}"))
     write_looks(run, chosen.name, results)
     return results

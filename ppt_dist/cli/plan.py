@@ -77,6 +77,7 @@ def _print(table: dict[str, Any]) -> None:
         for m, micro in enumerate(lot["micro"]):
             for part in micro:
                 ids = ", ".join(f"{s['id']} (epoch {s['epoch']})" for s in part["scenes"])
+                ids += "".join(f"; mixed: {' + '.join(pair)}" for pair in part["mixed"])
                 cells = (lot["lot"], lot["domain"], m, part["rank"], f"{part['cost']:,}")
                 scenes.add_row(*map(str, cells), ids or "none")
     Console().print(scenes)

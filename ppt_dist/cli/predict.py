@@ -45,18 +45,20 @@ def predict(
     """
     from ppt_dist.shard.recipe import find_recipe
     from ppt_dist.shard.scan import find_scans
+    from ppt_dist.train.folder import read_folder
     from ppt_dist.train.predict import Tiling
-    from ppt_dist.view.prediction import Request, open_run, predict_scan, refuse_twins
+    from ppt_dist.view.prediction import Request, open_run, predict_scan, refuse_clashes
 
     if ray:
         run, out, scans = run.resolve(), out.resolve(), [path.resolve() for path in scans]
     chosen = open_run(run, checkpoint, domain)
     found, folder = find_recipe(recipe or domain)
     listed = [scan for path in scans for scan in find_scans(path, found, folder)]
-    refuse_twins(listed)
+    refuse_clashes(listed, out)
     requests = [Request(run, chosen, domain, Tiling(most, margin), scan, out) for scan in listed]
     table: dict[str, dict[str, Any]] = {}
-    with spreading(ray) as spread, progress() as bar:
+    threads = read_folder(run).engine.threads
+    with spreading(ray, cpus=threads) as spread, progress() as bar:
         one = len(requests) == 1 and not ray
         work = partial(predict_scan, on_tile=bar(listed[0].name)) if one else predict_scan
         advance = bar("scans")

@@ -18,14 +18,14 @@ RayAddress = Annotated[
         metavar="ADDRESS",
         envvar="RAY_ADDRESS",
         help="Spread the work over this Ray cluster: HOST:PORT, or auto on one of its nodes. "
-        "Paths must mean the same on all of them.",
+        "Paths must mean the same on all of them. Then --workers is not looked at.",
     ),
 ]
 
 
 @contextmanager
-def spreading(address: str | None, workers: int = 1) -> Iterator["Spread"]:
-    """Ray tasks where an address is given, else processes of this machine."""
+def spreading(address: str | None, workers: int = 1, cpus: int = 1) -> Iterator["Spread"]:
+    """Ray tasks of so many ``cpus`` where an address is given, else processes of this machine."""
     from ppt_dist.shard.spread import processes
 
     with ended_well():
@@ -34,5 +34,5 @@ def spreading(address: str | None, workers: int = 1) -> Iterator["Spread"]:
             return
         from ppt_dist.launch.tasks import Tasks  # it needs seconds to import
 
-        with Tasks(address) as tasks:
+        with Tasks(address, cpus) as tasks:
             yield tasks

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ppt_dist.cli import app
-from ppt_dist.cli.evaluate import choose
+from ppt_dist.cli.evaluate import choose_checkpoint
 from ppt_dist.cli.progress import progress
 from ppt_dist.cli.spreading import RayAddress, spreading
 
@@ -61,7 +61,7 @@ def official_test(
 
     run = run.resolve() if ray else run
     config = read_folder(run)
-    chosen = choose(run, checkpoint)
+    chosen = choose_checkpoint(run, checkpoint)
     named = find_protocol(protocol) if protocol else None
     tiling = Tiling(most, margin)
     domains = list(dict.fromkeys(domain or config.domains))

@@ -28,7 +28,7 @@ TOKEN = "ray-token"
 LOCK = "owner.lock"
 TEMP = "ray"
 
-_MARK = "PPT_DIST_CLUSTER"
+MARK = "PPT_DIST_CLUSTER"
 _LONGEST_SOCKET = 107
 _SESSION = len("/session_2000-01-01_00-00-00_000000_0000000/sockets/dash_LongestOfItsModulesHead")
 _PORTS = (
@@ -75,7 +75,7 @@ class LocalCluster:
     @property
     def _mark(self) -> str:
         """In the environment of every process of a cluster in this folder."""
-        return f"{_MARK}:{self.folder}:"
+        return f"{MARK}:{self.folder}:"
 
     @property
     def token_file(self) -> Path:
@@ -146,7 +146,7 @@ class LocalCluster:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "AUTOSCALER_METRIC_PORT": str(autoscaler),
             "DASHBOARD_METRIC_PORT": str(dashboard),
-            _MARK: self._mark,
+            MARK: self._mark,
         }
 
     def _wait(self) -> None:

@@ -19,6 +19,7 @@ class StopOnInterrupt:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._made = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._wait, daemon=True)
 
@@ -36,7 +37,8 @@ class StopOnInterrupt:
         self._ended.set()
         self._thread.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-        self._file.unlink(missing_ok=True)
+        if self._made:
+            self._file.unlink(missing_ok=True)
 
     def _wait(self) -> None:
         while not self._ended.is_set():
@@ -44,9 +46,18 @@ class StopOnInterrupt:
                 self._asked()
 
     def _asked(self) -> None:
-        if self._file.exists():
+        if self._made:
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        write_durably(self._file, b"")
-        sys.stderr.write("stopping with a checkpoint after this step; Ctrl-C again: at once\n")
+        try:
+            write_durably(self._file, b"")
+        except OSError as error:
+            sys.stderr.write(f"cannot ask for a checkpoint ({error}): stopping at once\n")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        self._made = True
+        sys.stderr.write(
+            "stopping with a checkpoint after this step, or when the evaluation has ended; "
+            "Ctrl-C again: at once\n"
+        )
         sys.stderr.flush()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import tomli_w
 
 from ppt_dist.journal.durable import write_durably
-from ppt_dist.launch.cluster import LocalCluster
+from ppt_dist.launch.cluster import MARK, LocalCluster
 from ppt_dist.launch.interrupt import StopOnInterrupt
 from ppt_dist.launch.job import INTERRUPTED, Target, run_job
 from ppt_dist.launch.spec import ClusterSpec
@@ -60,6 +60,8 @@ def start(run_file: Path, how: Override, spec: ClusterSpec, *, local: bool) -> i
         return on_private_cluster(run_file, run, how, spec)
     if local or not spec.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # else DeepSpeed takes a GPU that it sees
+    if MARK not in os.environ:  # a private cluster's owner has done it before this job began
+        (run.folder / STOP).unlink(missing_ok=True)
     with StopOnInterrupt(run.folder / STOP):
         from ppt_dist.launch.workers import alone, fit  # they need seconds to import
         from ppt_dist.train.session import run_training
@@ -89,6 +91,7 @@ def result_of(run: RunConfig) -> Path | None:
 
 def on_private_cluster(run_file: Path, run: RunConfig, how: Override, spec: ClusterSpec) -> int:
     """Submit ``ppt-dist train`` as a job to a cluster that ends with it; returns its exit code."""
+    (run.folder / STOP).unlink(missing_ok=True)  # left by a process that was killed
     stop = StopOnInterrupt(run.folder / STOP)
     with LocalCluster(spec, run.folder / CLUSTER) as cluster, stop:
         root = os.environ.get(ROOT_VARIABLE)

@@ -23,7 +23,7 @@ ANSWER_SECONDS = 10
 
 
 class Tasks:
-    """``with Tasks(address) as spread:`` each piece takes one CPU of the cluster.
+    """``with Tasks(address, cpus) as spread:`` each piece takes so many CPUs of the cluster.
 
     What Ray has to say of lost processes goes to standard error: standard output is the command's.
 
@@ -31,8 +31,9 @@ class Tasks:
         RunFailed: no cluster answers there.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, cpus: int = 1) -> None:
         self._address = address
+        self._cpus = cpus
         self._aside = redirect_stdout(sys.stderr)
 
     def __enter__(self) -> "Tasks":
@@ -40,10 +41,9 @@ class Tasks:
             _knock(self._address)
             ray.init(self._address, log_to_driver=False, logging_level=logging.WARNING)
         except (OSError, RuntimeError, ValueError, RayError) as error:
-            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise RunFailed(
-                f"no Ray cluster at {self._address!r}: {cause}: give auto on one of its nodes, or "
-                "the HOST:PORT that ray start --head printed"
+                f"no Ray cluster at {self._address!r}: {_first_line(error)}: "
+                "give auto on one of its nodes, or the HOST:PORT that ray start --head printed"
             ) from None
         self._aside.__enter__()
         return self
@@ -61,7 +61,7 @@ class Tasks:
         self, work: Callable[[Piece], Result], pieces: Sequence[Piece]
     ) -> Iterator[tuple[Piece, Result]]:
         """Each piece with its result, in the order in which they are done."""
-        task = _do.options(max_retries=RETRIES, retry_exceptions=[OSError])
+        task = _do.options(num_cpus=self._cpus, max_retries=RETRIES, retry_exceptions=[OSError])
         making: dict[Any, Piece] = {task.remote(work, piece): piece for piece in pieces}
         while making:
             (done, *_), _ = ray.wait(list(making))
@@ -77,7 +77,7 @@ def _knock(address: str) -> None:
         raise ValueError("this is not HOST:PORT")
 
 
-@ray.remote(num_cpus=1)
+@ray.remote
 def _do(work: Callable[[Piece], Result], piece: Piece) -> Result:
     return work(piece)
 
@@ -91,5 +91,8 @@ def _result(done: Any) -> Any:
         cause = (str(error.cause).strip().splitlines() or [""])[-1]
         raise RunFailed(f"{type(error.cause).__name__}: {cause}") from None
     except RayError as error:
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RunFailed(f"a piece was lost {RETRIES + 1} times: {cause}") from None
+        raise RunFailed(f"a piece was lost {RETRIES + 1} times: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,6 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+EVERY_DOMAIN = "every_domain"
+"""Name of the only row of a bank that all domains share."""
+
 
 class Bank(nn.Module):
     """A tensor per domain, of any shape each; its parameters are called by the domains' names.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Float, Int32, Int64
 from torch import Tensor
 
 from ppt_dist.scene.voxel import VoxelScene
@@ -19,7 +19,8 @@ class SceneBatch:
     names: tuple[str, ...]
     grid: Int32[Tensor, "voxels 3"]
     """Cell of each voxel in its scene's grid, not negative."""
-    feat: Float32[Tensor, "voxels channels"]
+    feat: Float[Tensor, "voxels channels"]
+    """float32, but where a result is wanted in float64."""
     label: Int64[Tensor, " voxels"]
     """Index into the domain's label set, -1 where ignored."""
     offset: Int64[Tensor, " scenes"]

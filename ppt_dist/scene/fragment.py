@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
-from ppt_dist.scene.voxel import cells, packed
+from ppt_dist.scene.voxel import cells, group, packed
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,6 @@ def fragments(coord: Float32[np.ndarray, "points 3"], edge: float) -> Fragments:
         BadInput: the scan is too wide for the edge.
     """
     cell = cells(coord, edge)
-    key = packed(cell)
-    order = np.argsort(key, kind="stable")
-    start = np.flatnonzero(np.diff(key[order], prepend=-1) != 0)
-    return Fragments(cell[order[start]], order, start, np.diff(start, append=len(cell)))
+    groups = group(packed(cell))
+    count = np.diff(groups.start, append=len(cell))
+    return Fragments(cell[groups.order[groups.start]], groups.order, groups.start, count)

@@ -8,10 +8,11 @@ from jaxtyping import Bool, Float32, Int16, Int32, Int64, UInt8
 UNLABELLED = -1
 """Segment of a point without a class, instance of a point of no object."""
 
-CHANNELS = {"color": 3, "normal": 3, "height": 1}
+CHANNELS = {"coord": 3, "color": 3, "normal": 3, "height": 1, "strength": 1}
 """Width of each input channel; one that a scene lacks is zero.
 
-``height`` is metres above the scene's lowest point.
+``coord`` is where the point is, metres, as augmented; ``height`` is metres above the scene's lowest
+point.
 """
 
 
@@ -30,6 +31,8 @@ class Scene:
     color: UInt8[np.ndarray, "points 3"] | None = None
     normal: Float32[np.ndarray, "points 3"] | None = None
     """Unit length, or zero where it is not defined."""
+    strength: Float32[np.ndarray, " points"] | None = None
+    """Of the returned light, 0 to 1, as the domain's reader scales it."""
 
     def __len__(self) -> int:
         return len(self.coord)
@@ -45,4 +48,5 @@ class Scene:
             instance=self.instance[which],
             color=None if self.color is None else self.color[which],
             normal=None if self.normal is None else self.normal[which],
+            strength=None if self.strength is None else self.strength[which],
         )

@@ -49,19 +49,37 @@ def grid_sample(
         BadInput: the scan is too wide for the edge.
     """
     cell = cells(coord, edge)
-    key = packed(cell)
+    groups = group(packed(cell))
+    chosen = groups.order[groups.start] if rng is None else groups.one_of_each(rng)
+    return GridSample(cell[chosen], chosen, groups.inverse())
+
+
+class Groups(NamedTuple):
+    """Points that share a cell, in the order of the cells."""
+
+    order: Int64[np.ndarray, " points"]
+    """Points by their cells, and within a cell as they came."""
+    start: Int64[np.ndarray, " voxels"]
+    """Where each cell begins in ``order``."""
+
+    def one_of_each(self, rng: np.random.Generator) -> Int64[np.ndarray, " voxels"]:
+        """A random point of each cell; all of its points are equally likely."""
+        count = np.diff(self.start, append=len(self.order))
+        return self.order[self.start + np.floor(rng.random(len(count)) * count).astype(np.int64)]
+
+    def inverse(self) -> Int64[np.ndarray, " points"]:
+        """Cell of each point."""
+        rank = np.zeros(len(self.order), np.int64)
+        rank[self.start[1:]] = 1
+        inverse = np.empty(len(self.order), np.int64)
+        inverse[self.order] = np.cumsum(rank)
+        return inverse
+
+
+def group(key: Int64[np.ndarray, " points"]) -> Groups:
+    """Points by their `packed` cells."""
     order = np.argsort(key, kind="stable")
-    fresh = np.diff(key[order], prepend=-1) != 0
-    del key
-    start = np.flatnonzero(fresh)
-    inverse = np.empty(len(cell), np.int64)
-    inverse[order] = np.cumsum(fresh) - 1
-    if rng is None:
-        chosen = order[start]
-    else:
-        count = np.diff(start, append=len(cell))
-        chosen = order[start + np.floor(rng.random(len(count)) * count).astype(np.int64)]
-    return GridSample(cell[chosen], chosen, inverse)
+    return Groups(order, np.flatnonzero(np.diff(key[order], prepend=-1)))
 
 
 def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
@@ -85,7 +103,7 @@ def cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndarr
 
 
 def packed(cell: Int32[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
-    """A number for each cell, ordered as x, y, z are."""
+    """Each cell as one number; numbers are in the order of x, y, z."""
     number = cell[:, 0].astype(np.int64)
     for axis in (1, 2):
         number <<= _BITS

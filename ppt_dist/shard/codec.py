@@ -26,8 +26,15 @@ FIELDS = {
     "normal": Field(codec="plain", dtype="<f4", width=3, suffix="npy"),
     "segment": Field(codec="plain", dtype="<i2", width=1, suffix="npy.zst"),
     "instance": Field(codec="plain", dtype="<i4", width=1, suffix="npy.zst"),
+    "strength": Field(codec="plain", dtype="<f4", width=1, suffix="npy"),
 }
 """Every field that a record can hold. Channels that a scene lacks are absent from its record."""
+_ALWAYS = {"coord", "segment", "instance"}
+
+
+def fields_of(channels: tuple[str, ...]) -> dict[str, Field]:
+    """The fields of a domain whose scenes can hold ``channels``."""
+    return {name: field for name, field in FIELDS.items() if name in _ALWAYS | {*channels}}
 
 
 def encode(scene: Scene, fields: Mapping[str, Field]) -> dict[str, bytes]:
@@ -55,7 +62,7 @@ def decode(members: Mapping[str, bytes], fields: Mapping[str, Field]) -> Scene:
         for name, field in fields.items()
         if f"{name}.{field.suffix}" in members
     }
-    missing = {"coord", "segment", "instance"} - arrays.keys()
+    missing = _ALWAYS - arrays.keys()
     if missing:
         raise BadInput(f"the record lacks {', '.join(sorted(missing))}")
     return Scene(name=meta.name, **arrays)

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
-from ppt_dist.shard.codec import FIELDS
+from ppt_dist.shard.codec import fields_of
 from ppt_dist.shard.manifest import Manifest, Split, read_manifest
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import Recipe
-from ppt_dist.shard.shelf import Job, Packed, pack_shard
+from ppt_dist.shard.shelf import Job, Packed, forget_shard, pack_shard
 from ppt_dist.shard.spread import Spread, here
 from ppt_dist.shard.staging import (
     Inputs,
     digest_of,
-    drop_staging,
     joined,
     open_staging,
     other_splits,
@@ -79,7 +78,8 @@ def pack(
         on_scenes: told how many scenes are done, of how many, after each shard.
 
     Raises:
-        BadInput: no scan is there, or scans are broken and not to be skipped; nothing is written.
+        BadInput: no scan is there, or scans are broken and not to be skipped. No shard takes its
+            place then; those that are whole stay in staging, for when the others are mended.
     """
     root = raw / recipe.name if (raw / recipe.name).is_dir() else raw
     source, folder = Raw(root, recipe, recipe_folder), out / recipe.name
@@ -97,11 +97,12 @@ def pack(
     packed = _work([job for part in jobs.values() for job in part], options.spread, on_scenes)
     broken = {name: why for part in packed.values() for name, why in part.broken.items()}
     if broken and not options.skip_broken:
-        drop_staging(folder)
+        for job in (job for part in jobs.values() for job in part if packed[job.name].broken):
+            forget_shard(job)
         listed = "\n".join(f"  {name}: {reason}" for name, reason in sorted(broken.items()))
         raise BadInput(
             f"{len(broken)} scans are broken and nothing was packed:\n{listed}\n"
-            "mend them, or leave them out with --skip-broken"
+            "mend them, or leave them out with --skip-broken, which goes on from here"
         )
     parts = {s: [packed[job.name] for job in jobs[s]] for s in jobs}
     classes = len(recipe.classes)
@@ -199,6 +200,6 @@ def _manifest(recipe: Recipe, splits: dict[str, Split]) -> Manifest:
         cost_grid=recipe.cost_grid,
         channels=recipe.channels,
         labels=recipe.labels,
-        fields=FIELDS,
+        fields=fields_of(recipe.channels),
         splits=splits,
     )

@@ -42,7 +42,7 @@ class Recipe(Section):
     """Edge of a voxel in training, metres."""
     cost_grid: PositiveFloat
     """Edge of the voxels whose number is a scene's cost, metres. It is frozen with the shards."""
-    channels: tuple[Literal["color", "normal"], ...]
+    channels: tuple[Literal["color", "normal", "strength"], ...]
     """What a scene of this domain can hold."""
     scenes_per_shard: PositiveInt = 64
     classes: tuple[ClassEntry, ...]
@@ -73,6 +73,6 @@ def find_recipe(name_or_path: str) -> tuple[Recipe, Path]:
     candidates = (path, path / "recipe.toml", SHIPPED / name_or_path / "recipe.toml")
     for candidate in candidates:
         if candidate.is_file():
-            return read_toml(Recipe, candidate), candidate.parent
+            return read_toml(Recipe, candidate), candidate.parent.resolve()
     shipped = [p.parent.name for p in SHIPPED.glob("*/recipe.toml")]
     raise BadInput(f"no recipe {name_or_path!r}: {nearest(name_or_path, shipped)}, or give a path")

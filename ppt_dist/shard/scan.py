@@ -52,6 +52,8 @@ def find_scans(path: Path, recipe: Recipe, folder: Path) -> list[Scan]:
         BadInput: it is none of these.
     """
     reader, path = find_reader(recipe.reader), path.absolute()
+    if path.suffix in _READ and path.is_file():
+        return [Scan(path.stem, path, None)]
     for root, listed in (
         (path.parent.parent, f"{path.parent.name}/{path.name}"),
         (path.parent, path.name),

@@ -13,12 +13,15 @@ from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import occupied_voxels
 from ppt_dist.section import BadInput, Section, parse
-from ppt_dist.shard.codec import FIELDS, encode
+from ppt_dist.shard.codec import encode, fields_of
 from ppt_dist.shard.index import IndexEntry, write_index
 from ppt_dist.shard.manifest import Shard
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.tar import crc32_of, write_tar
+
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""Errors of the file system that are the scan's own; others are tried again, and end the work."""
 
 
 class Job(NamedTuple):
@@ -46,7 +49,7 @@ class Packed(Section):
 
 def pack_shard(job: Job) -> Packed:
     """Make the tar and its index, or find them made."""
-    done = job.folder / f"{job.name}.json"
+    done = _note(job)
     if done.is_file():
         return parse(Packed, json.loads(done.read_bytes()), done)
     shelf = _Shelf(job)
@@ -79,6 +82,15 @@ def pack_shard(job: Job) -> Packed:
     return packed
 
 
+def forget_shard(job: Job) -> None:
+    """Let the shard be made again."""
+    _note(job).unlink()
+
+
+def _note(job: Job) -> Path:
+    return job.folder / f"{job.name}.json"
+
+
 class _Shelf:
     """Reads the scans of a job one by one and keeps their figures."""
 
@@ -94,18 +106,18 @@ class _Shelf:
 
     def records(self) -> Iterator[tuple[str, dict[str, bytes]]]:
         recipe = self._job.raw.recipe
-        reader = find_reader(recipe.reader)
+        reader, fields = find_reader(recipe.reader), fields_of(recipe.channels)
         for scene_id, place in self._job.scenes:
             try:
                 reading = reader.read(scene_id, place, self._job.raw)
                 check_labels(reading.scene, self._labels)
                 cost = occupied_voxels(reading.scene.coord, recipe.cost_grid)
-            except (BadInput, OSError) as error:
+            except (BadInput, *_ABSENT) as error:
                 self.broken[scene_id] = str(error)
                 continue
             self.notes += reading.notes
             self._count(reading.scene, cost)
-            yield reading.scene.name, encode(reading.scene, FIELDS)
+            yield reading.scene.name, encode(reading.scene, fields)
 
     def _count(self, scene: Scene, cost: int) -> None:
         labelled = scene.segment[scene.segment >= 0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ppt_dist.journal.durable import sync, write_durably
 from ppt_dist.section import Section, parse
-from ppt_dist.shard.codec import FIELDS
+from ppt_dist.shard.codec import fields_of
 from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 
@@ -28,25 +28,34 @@ class Inputs(Section):
 
 def digest_of(raw: Raw, present: Iterable[tuple[str, Path]], absent: tuple[str, ...]) -> str:
     """Of a split's scans by name, size and time, the tables beside them, recipe and codec."""
-    scans = [(name, _files(place)) for name, place in present]
-    beside = {place.parent for _, place in present} | {raw.root}
+    scans = [(name, os.path.relpath(place, raw.root)) for name, place in present]
+    places = sorted({place for _, place in present})
+    beside = {place.parent for place in places} | {raw.root}
     tables = [_flat(folder) for folder in sorted(beside)] + [_flat(raw.folder, "*.tsv")]
-    fields = {name: field.model_dump() for name, field in FIELDS.items()}
-    parts = [raw.recipe.model_dump(mode="json"), fields, tables, scans, absent]
+    fields = {name: field.model_dump() for name, field in fields_of(raw.recipe.channels).items()}
+    files = [_files(place) for place in places]
+    parts = [raw.recipe.model_dump(mode="json"), fields, tables, scans, files, absent]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _files(place: Path) -> list[tuple[str, int, int]]:
     """Name, size and time of change of each file of a scan."""
-    paths = [p for p in sorted(place.rglob("*")) if p.is_file()] if place.is_dir() else [place]
-    return [(str(p.relative_to(place)), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    return _states(place, place.rglob("*") if place.is_dir() else [place])
 
 
 def _flat(folder: Path, pattern: str = "*") -> list[tuple[str, int, int]]:
-    """The same for the files directly in a folder, but for those that packing puts there itself."""
-    files = (p for p in sorted(folder.glob(pattern)) if p.is_file())
-    paths = [p for p in files if p.name not in _OWN and p.suffix not in {".tar", ".idx"}]
-    return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    """The same for the files directly in a folder."""
+    return _states(folder, folder.glob(pattern))
+
+
+def _states(folder: Path, paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Without what packing itself puts there, since shards may lie among the scans."""
+    raw = (p for p in sorted(paths) if not _is_packed(p.relative_to(folder)) and p.is_file())
+    return [(str(p.relative_to(folder)), p.stat().st_size, p.stat().st_mtime_ns) for p in raw]
+
+
+def _is_packed(path: Path) -> bool:
+    return path.name in _OWN or path.suffix in {".tar", ".idx"} or STAGING in path.parts
 
 
 def read_inputs(folder: Path) -> Inputs | None:
@@ -68,13 +77,6 @@ def open_staging(folder: Path, inputs: Inputs) -> Path:
     for torn in staging.glob(".*.writing"):
         torn.unlink()
     return staging
-
-
-def drop_staging(folder: Path) -> None:
-    """Remove what was made, and the domain's folder where nothing else is in it."""
-    shutil.rmtree(folder / STAGING)
-    if not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def other_splits(folder: Path, manifest: Manifest) -> dict[str, Split]:

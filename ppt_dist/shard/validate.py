@@ -31,7 +31,7 @@ class Fault(NamedTuple):
     reason: str
 
 
-class Tally(NamedTuple):
+class Counts(NamedTuple):
     """Counts over records."""
 
     names: set[str]
@@ -39,9 +39,9 @@ class Tally(NamedTuple):
     by_class: np.ndarray
     unlabelled: int
 
-    def plus(self, other: "Tally") -> "Tally":
+    def plus(self, other: "Counts") -> "Counts":
         """Of both."""
-        return Tally(
+        return Counts(
             self.names | other.names,
             self.points + other.points,
             self.by_class + other.by_class,
@@ -61,7 +61,7 @@ class _Seen(NamedTuple):
     """What was found in a shard."""
 
     faults: list[Fault]
-    tally: Tally
+    tally: Counts
 
 
 def packed_domains(folder: Path) -> list[Path]:
@@ -149,8 +149,8 @@ def _look_at(piece: _Piece) -> _Seen:
     return _Seen(faults, tally)
 
 
-def _nothing(classes: int) -> Tally:
-    return Tally(set(), 0, np.zeros(classes, np.int64), 0)
+def _nothing(classes: int) -> Counts:
+    return Counts(set(), 0, np.zeros(classes, np.int64), 0)
 
 
 def _records(
@@ -180,19 +180,19 @@ def _check(scene: Scene, entry: IndexEntry, manifest: Manifest) -> None:
     if not len(scene):
         raise BadInput("has no points")
     check_labels(scene, manifest.labels)
-    for name in ("coord", "normal"):
+    for name in ("coord", "normal", "strength"):
         array = getattr(scene, name)
         if array is not None and not np.isfinite(array).all():
             raise BadInput(f"{name} is not finite everywhere")
 
 
-def _counts(scene: Scene, classes: int) -> Tally:
+def _counts(scene: Scene, classes: int) -> Counts:
     labelled = scene.segment[scene.segment >= 0]
     by_class = np.bincount(labelled, minlength=classes)
-    return Tally({scene.name}, len(scene), by_class, len(scene) - len(labelled))
+    return Counts({scene.name}, len(scene), by_class, len(scene) - len(labelled))
 
 
-def _recount(split: Split, tally: Tally) -> list[str]:
+def _recount(split: Split, tally: Counts) -> list[str]:
     """Counts of the manifest that the records do not bear out."""
     pairs = {
         "scenes": (split.scenes, len(tally.names)),

@@ -16,10 +16,11 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
+from ppt_dist.scene.mix import mixed
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.shard.records import Records
-from ppt_dist.stream.plan import Slot
-from ppt_dist.stream.voxelise import Voxelise, scene_generator
+from ppt_dist.stream.plan import Slot, Unit
+from ppt_dist.stream.voxelise import Voxelise, pair_generator, scene_generator
 
 REPLACEMENTS = 3
 """Times in a row that fetchers may die before one piece of work is done."""
@@ -29,7 +30,7 @@ class Order(NamedTuple):
     """Scenes of one domain that are wanted together."""
 
     domain: str
-    slots: tuple[Slot, ...]
+    units: tuple[Unit, ...]
 
 
 Load = Callable[[Order], list[VoxelScene]]
@@ -45,15 +46,21 @@ class Loader(NamedTuple):
 
     def __call__(self, order: Order) -> list[VoxelScene]:
         """The scenes, augmented; the same bytes in every process."""
-        records = open_records(self.folders[order.domain], "train")
-        voxelise = self.voxelise[order.domain]
-        return [
-            voxelise.train(
-                records[slot.scene],
-                scene_generator(self.seed, order.domain, slot.epoch, records.names[slot.scene]),
-            )
-            for slot in order.slots
-        ]
+        return [self._unit(order.domain, unit) for unit in order.units]
+
+    def _unit(self, domain: str, unit: Unit) -> VoxelScene:
+        """A scene, or two mixed into one."""
+        scenes = [self._scene(domain, slot) for slot in unit]
+        if len(scenes) == 1:
+            return scenes[0]
+        first, second = scenes
+        names = [(slot.epoch, scene.name) for slot, scene in zip(unit, scenes, strict=True)]
+        return mixed(first, second, pair_generator(self.seed, domain, names))
+
+    def _scene(self, domain: str, slot: Slot) -> VoxelScene:
+        records = open_records(self.folders[domain], "train")
+        rng = scene_generator(self.seed, domain, slot.epoch, records.names[slot.scene])
+        return self.voxelise[domain].train(records[slot.scene], rng)
 
 
 @cache

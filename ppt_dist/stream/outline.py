@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ppt_dist.stream.plan import Lot, Plan, assign
+from ppt_dist.stream.plan import Lot, Plan, Unit, deal
 
 Names = Mapping[str, Sequence[str]]
 """Ids of the scenes of each domain, in the order of its records."""
@@ -28,7 +28,10 @@ def outline(plan: Plan, steps: int) -> dict[str, dict[str, Any]]:
 
 
 def step_outline(plan: Plan, step: int, ranks: int, names: Names) -> list[dict[str, Any]]:
-    """The lots of an update; for each micro-lot the scenes of every rank, and their cost."""
+    """The lots of an update; for each micro-lot the scenes of every rank, and their cost.
+
+    ``mixed`` are the pairs among the scenes that become one.
+    """
     return [
         {
             "lot": lot.index,
@@ -45,10 +48,15 @@ def _micro(plan: Plan, lot: Lot, ranks: int, names: Sequence[str]) -> list[list[
         [
             {
                 "rank": rank,
-                "cost": int(sum(costs[slot.scene] for slot in slots)),
-                "scenes": [{"id": names[s.scene], "epoch": s.epoch} for s in slots],
+                "cost": int(sum(costs[slot.scene] for unit in units for slot in unit)),
+                "scenes": [{"id": names[s.scene], "epoch": s.epoch} for u in units for s in u],
+                "mixed": [_ids(unit, names) for unit in units if len(unit) > 1],
             }
-            for rank, slots in enumerate(micro)
+            for rank, units in enumerate(micro)
         ]
-        for micro in assign(lot, costs, ranks)
+        for micro in deal(lot, costs, ranks)
     ]
+
+
+def _ids(unit: Unit, names: Sequence[str]) -> list[str]:
+    return [names[slot.scene] for slot in unit]

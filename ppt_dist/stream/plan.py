@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -21,14 +22,23 @@ class Slot(NamedTuple):
     scene: int
 
 
+Unit = tuple[Slot, ...]
+"""What stays together: a scene, or two that are mixed into one."""
+
+
 @dataclass(frozen=True)
 class Lot:
     """Scenes of one domain, for all ranks together."""
 
     index: int
     domain: str
-    micro: tuple[tuple[Slot, ...], ...]
-    """The scenes of each micro-lot; they do not depend on the number of ranks."""
+    units: tuple[tuple[Unit, ...], ...]
+    """Those of each micro-lot; they do not depend on the number of ranks."""
+
+    @property
+    def micro(self) -> tuple[Unit, ...]:
+        """The scenes of each micro-lot, mixed or not."""
+        return tuple(tuple(chain(*units)) for units in self.units)
 
 
 class LotShape(NamedTuple):
@@ -39,6 +49,8 @@ class LotShape(NamedTuple):
     """Micro-lots of a lot."""
     a_step: int
     """Lots of an optimiser step."""
+    mix: float = 0.0
+    """Part of the micro-lots whose scenes are mixed in pairs."""
 
 
 class Plan:
@@ -64,9 +76,20 @@ class Plan:
         domain, occurrence = self.mixture.at(t)
         size = self.shape.scenes
         slots = [self.slot(domain, p) for p in range(occurrence * size, (occurrence + 1) * size)]
-        costs = self.costs[domain]
-        slots.sort(key=lambda slot: (costs[slot.scene], slot.epoch, slot.scene))
-        return Lot(t, domain, spread(slots, costs, self.shape.micro))
+        parts = spread(slots, self.costs[domain], self.shape.micro)
+        units = tuple(self._units(t, m, part, slots) for m, part in enumerate(parts))
+        return Lot(t, domain, units)
+
+    def _units(self, t: int, m: int, part: tuple[Slot, ...], drawn: list[Slot]) -> tuple[Unit, ...]:
+        """Each scene of micro-lot ``m`` alone, or neighbours in the order in which they were drawn.
+
+        Where their number is odd the last one stays alone, as in Mix3D's official use.
+        """
+        if key(self.seed, "mix", t, m) >= int(self.shape.mix * 2**64):
+            return tuple((slot,) for slot in part)
+        place = {slot: i for i, slot in enumerate(drawn)}
+        ordered = sorted(part, key=place.__getitem__)
+        return tuple(tuple(ordered[i : i + 2]) for i in range(0, len(ordered), 2))
 
     def slot(self, domain: str, position: int) -> Slot:
         """The scene at a position of the domain's endless order."""
@@ -80,19 +103,31 @@ def lot_index(step: int, k: int, shape: LotShape) -> int:
     return step * shape.a_step + k
 
 
-def assign(lot: Lot, costs: Costs, ranks: int) -> tuple[tuple[tuple[Slot, ...], ...], ...]:
-    """Scenes by micro-lot and rank; every rank gets one where there are as many scenes."""
-    return tuple(spread(micro, costs, ranks) for micro in lot.micro)
+def deal(lot: Lot, costs: Costs, ranks: int) -> tuple[tuple[tuple[Unit, ...], ...], ...]:
+    """Units by micro-lot and rank; every rank gets one where there are as many units."""
+    return tuple(_balance(units, costs, ranks) for units in lot.units)
+
+
+def assign(lot: Lot, costs: Costs, ranks: int) -> tuple[tuple[Unit, ...], ...]:
+    """Scenes by micro-lot and rank."""
+    return tuple(tuple(tuple(chain(*own)) for own in micro) for micro in deal(lot, costs, ranks))
 
 
 def spread(slots: Sequence[Slot], costs: Costs, parts: int) -> tuple[tuple[Slot, ...], ...]:
-    """Longest processing time first (Graham 1969), at most ``ceil(n / parts)`` slots a part."""
-    most = -(-len(slots) // parts)
-    spread: list[list[Slot]] = [[] for _ in range(parts)]
+    """Scenes in parts of similar cost."""
+    balanced = _balance([(slot,) for slot in slots], costs, parts)
+    return tuple(tuple(chain(*part)) for part in balanced)
+
+
+def _balance(units: Sequence[Unit], costs: Costs, parts: int) -> tuple[tuple[Unit, ...], ...]:
+    """Longest processing time first (Graham 1969), at most ``ceil(n / parts)`` units a part."""
+    most = -(-len(units) // parts)
+    balanced: list[list[Unit]] = [[] for _ in range(parts)]
     load = [0] * parts
-    for slot in sorted(slots, key=lambda s: (-costs[s.scene], s.epoch, s.scene)):
-        open_parts = [p for p in range(parts) if len(spread[p]) < most]
+    cost = {unit: sum(int(costs[slot.scene]) for slot in unit) for unit in units}
+    for unit in sorted(units, key=lambda unit: (-cost[unit], unit)):
+        open_parts = [p for p in range(parts) if len(balanced[p]) < most]
         p = min(open_parts, key=lambda p: (load[p], p))
-        spread[p].append(slot)
-        load[p] += int(costs[slot.scene])
-    return tuple(tuple(part) for part in spread)
+        balanced[p].append(unit)
+        load[p] += cost[unit]
+    return tuple(tuple(part) for part in balanced)

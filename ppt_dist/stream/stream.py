@@ -10,7 +10,7 @@ from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.stream.fetch import Fetchers, Loader, Order, open_records
-from ppt_dist.stream.plan import Lot, LotShape, Plan, assign
+from ppt_dist.stream.plan import Lot, LotShape, Plan, deal
 from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.voxelise import Voxelise
 
@@ -65,7 +65,7 @@ class Stream:
         self._fetchers.close()
 
     def _orders(self, lot: Lot) -> list[Order]:
-        parts = assign(lot, self.plan.costs[lot.domain], self._rank.of)
+        parts = deal(lot, self.plan.costs[lot.domain], self._rank.of)
         return [Order(lot.domain, micro[self._rank.index]) for micro in parts]
 
     def _batch(self, lot: Lot, fetched: Iterator[list[VoxelScene]]) -> LotBatch:

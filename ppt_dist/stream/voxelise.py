@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from ppt_dist.scene.augment import Augment
-from ppt_dist.scene.augment.geometry import Center
+from ppt_dist.scene.augment.geometry import Center, Clamp
 from ppt_dist.scene.scene import CHANNELS, Scene
 from ppt_dist.scene.voxel import VoxelScene, grid_sample
 
@@ -24,18 +25,27 @@ class Voxelise(NamedTuple):
     augment: tuple[Augment, ...] = ()
     crop: int | None = None
     """Most voxels of a training scene."""
+    crop_share: float | None = None
+    """Part of the voxels that a training scene keeps, before ``crop``."""
+    center: bool = True
+    """Whether scenes are put over the origin: after the crop, and before evaluation."""
 
     def train(self, scene: Scene, rng: np.random.Generator) -> VoxelScene:
         """Augment, sample one random point a voxel, crop, and put the middle back to the origin."""
         for augment in self.augment:
             scene = augment(scene, rng)
         sample = grid_sample(scene.coord, self.edge, rng)
-        kept = crop(scene.coord[sample.chosen], self.crop, rng)
-        scene = Center(floor=False)(scene.take(sample.chosen[kept]), rng)
+        kept = self._cropped(scene.coord[sample.chosen], rng)
+        scene = scene.take(sample.chosen[kept])
+        if self.center:
+            scene = Center(floor=False)(scene, rng)
         return VoxelScene(scene.name, sample.grid[kept], self.features(scene), scene.segment)
 
     def evaluate(self, scene: Scene) -> VoxelScene:
-        """Centre and sample the first point of each voxel; keeps the way back to all points."""
+        """Sample the first point of each voxel; keeps the way back to all points.
+
+        Of the augmentations the clamp to a box is done here too, as in the official validation.
+        """
         placed = self.placed(scene)
         sample = grid_sample(placed.coord, self.edge)
         voxels = placed.take(sample.chosen)
@@ -49,8 +59,21 @@ class Voxelise(NamedTuple):
         )
 
     def placed(self, scene: Scene) -> Scene:
-        """The scene where evaluation sees it: its middle over the origin, its floor at zero."""
-        return Center()(scene, np.random.default_rng(0))
+        """The scene where evaluation sees it: over the origin, and within its box."""
+        fixed: list[Augment] = [Center()] if self.center else []
+        fixed += [augment for augment in self.augment if isinstance(augment, Clamp)]
+        for augment in fixed:
+            scene = augment(scene, np.random.default_rng(0))
+        return scene
+
+    def _cropped(
+        self, coord: Float32[np.ndarray, "voxels 3"], rng: np.random.Generator
+    ) -> Int64[np.ndarray, " kept"]:
+        """Voxels that are left of a training scene."""
+        kept = np.arange(len(coord))
+        if self.crop_share is not None:
+            kept = crop(coord, max(int(self.crop_share * len(coord)), 1), rng)
+        return kept[crop(coord[kept], self.crop, rng)]
 
     def features(self, scene: Scene) -> Float32[np.ndarray, "voxels channels"]:
         """What the net is told of points that stand for their voxels."""
@@ -64,6 +87,10 @@ class Voxelise(NamedTuple):
             return unit / 255 if self.color_range == "unit" else unit / np.float32(127.5) - 1
         if name == "normal" and scene.normal is not None:
             return scene.normal
+        if name == "coord":
+            return scene.coord
+        if name == "strength" and scene.strength is not None:
+            return scene.strength[:, None]
         if name == "height":
             return scene.coord[:, 2:] - scene.coord[:, 2].min(initial=np.inf)
         return np.zeros((len(scene), CHANNELS[name]), np.float32)
@@ -82,6 +109,16 @@ def crop(
 
 def scene_generator(seed: int, domain: str, epoch: int, scene: str) -> np.random.Generator:
     """The generator of one scene in one epoch; it depends on nothing else."""
-    parts: Sequence[int | str] = (seed, "augment", domain, epoch, scene)
-    digest = hashlib.blake2b(repr(tuple(parts)).encode(), digest_size=16).digest()
+    return _generator(seed, "augment", domain, epoch, scene)
+
+
+def pair_generator(
+    seed: int, domain: str, scenes: Sequence[tuple[int, str]]
+) -> np.random.Generator:
+    """The generator of two scenes, each with its epoch, that are mixed."""
+    return _generator(seed, "mix", domain, *chain(*scenes))
+
+
+def _generator(*parts: int | str) -> np.random.Generator:
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))

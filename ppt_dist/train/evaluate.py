@@ -25,7 +25,7 @@ from ppt_dist.train.tally import (
     RIGHT,
     Tally,
     extremes,
-    spread,
+    to_points,
 )
 
 EVALUATION = "evaluation"
@@ -149,7 +149,7 @@ def _evaluate_domain(
         scene = [] if turn is None else [scenes.read(turn)]
         logits = forward(SceneBatch.of(domain, scene, scenes.channels))
         for one in scene:
-            tally.add(turn or 0, *spread(one, logits))
+            tally.add(turn or 0, *to_points(one, logits))
         on_scene(domain)
     tally.matrix, tally.by_scene = sum_tensor(tally.matrix), sum_tensor(tally.by_scene)
     return conclude(scenes, tally, time.monotonic() - start)

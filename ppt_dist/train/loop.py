@@ -4,7 +4,7 @@ from ppt_dist.run import RunConfig
 from ppt_dist.stream.stream import Stream
 from ppt_dist.train.clock import Clock
 from ppt_dist.train.engine import Engine
-from ppt_dist.train.optim import learning_rate
+from ppt_dist.train.optim import learning_rate, momentum
 from ppt_dist.train.report import Reporter, StepReport
 from ppt_dist.train.saver import Saver
 
@@ -31,7 +31,8 @@ def train(
         results = tuple(engine.accumulate(lot, 1 / len(lots)) for lot in lots)
         rate = learning_rate(step, run.steps, run.optim)
         with clock("optimizer"):
-            norm = engine.update(rate, frozenset(lot.domain for lot in lots))
+            active = frozenset(lot.domain for lot in lots)
+            norm = engine.update(rate, active, momentum(step, run.steps, run.optim))
         reporter.step(StepReport(step, rate, norm, lots, results, clock.lap()))
         stop = saver.asked_to_stop()
         if stop or (step + 1) % run.checkpoint.every == 0 or step + 1 == run.steps:

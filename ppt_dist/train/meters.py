@@ -45,7 +45,7 @@ RUN = {
     "ppt_run_step": Metric("gauge", "Updates that the model has taken."),
     "ppt_run_checkpoint_step": Metric("gauge", "Updates in the newest checkpoint."),
     "ppt_run_finished": Metric("gauge", "1 once the run is trained and evaluated."),
-    "ppt_run_miou": Metric("gauge", "Mean IoU over present classes.", ("domain",)),
+    "ppt_run_miou": Metric("gauge", "Mean IoU over all classes.", ("domain",)),
 }
 """Of the run, from the events of its first rank."""
 
@@ -83,6 +83,6 @@ def run_samples(event: Event) -> Iterator[Sample]:
         yield Sample("ppt_run_checkpoint_step", event["step"])
     elif kind == "evaluated":
         domain = {"domain": str(event["domain"])}
-        yield Sample("ppt_run_miou", event["miou_present"], domain)
+        yield Sample("ppt_run_miou", event["miou"], domain)
     elif kind == "finished":
         yield Sample("ppt_run_finished", 1)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ppt_dist.model.bank import Bank
+from ppt_dist.model.bank import EVERY_DOMAIN, Bank
 from ppt_dist.model.prompt import PromptReader
 from ppt_dist.run import OptimConfig, Rates
 
@@ -29,6 +29,7 @@ def by_domain(model: nn.Module, prompts: nn.Module, rates: Rates) -> list[Group]
         for bank in model.modules()
         if isinstance(bank, Bank)
         for domain, p in bank.named_parameters()
+        if domain != EVERY_DOMAIN
     }
     factor = {id(p): rates.prompt for p in prompts.parameters()}
     for module in model.modules():
@@ -104,17 +105,18 @@ def fresh_state(tensor: Tensor, optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def build_optimizer(groups: list[Group], config: OptimConfig) -> Optimizer:
-    """The configured optimiser over ``groups``.
+    """The configured optimiser over ``groups``; a momentum that cycles is set at each step.
 
     SGD's dampening is 0, so that a momentum of zeros is the same as none (torch's first step).
     """
     if config.kind == "adamw":
         return AdamW(groups, lr=config.rate, betas=config.betas, weight_decay=config.decay)
+    momentum = config.momentum_cycle[0] if config.momentum_cycle else config.momentum
     return SGD(
         groups,
         lr=config.rate,
-        momentum=config.momentum,
-        nesterov=config.nesterov and config.momentum > 0,
+        momentum=momentum,
+        nesterov=config.nesterov and momentum > 0,
         weight_decay=config.decay,
     )
 
@@ -125,18 +127,37 @@ def learning_rate(step: int, steps: int, config: OptimConfig) -> float:
     It equals `torch.optim.lr_scheduler.OneCycleLR` after ``step`` of its own steps.
     """
     start = config.rate / config.start_divisor
-    end = start / config.end_divisor
-    peak = config.warm_share * steps - 1
+    return _cycle(step, steps, config.warm_share, (start, config.rate, start / config.end_divisor))
+
+
+def momentum(step: int, steps: int, config: OptimConfig) -> float | None:
+    """Momentum of update ``step``, the rate's cycle upside down; None where it does not change."""
+    if config.momentum_cycle is None:
+        return None
+    calm, peak = config.momentum_cycle
+    return _cycle(step, steps, config.warm_share, (calm, peak, calm))
+
+
+def _cycle(step: int, steps: int, warm_share: float, values: tuple[float, float, float]) -> float:
+    """From the first value to the second in the warm share of the steps, then to the last."""
+    first, second, last = values
+    peak = warm_share * steps - 1
     if step <= peak:
-        return _cosine(start, config.rate, step / peak if peak > 0 else 1.0)
-    return _cosine(config.rate, end, (step - peak) / max(steps - 1 - peak, 1e-12))
+        return _cosine(first, second, step / peak if peak > 0 else 1.0)
+    return _cosine(second, last, (step - peak) / max(steps - 1 - peak, 1e-12))
 
 
 def _cosine(first: float, last: float, share: float) -> float:
     return last + (first - last) / 2 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Give each group ``rate`` times its factor."""
+def set_rate(optimizer: Optimizer, rate: float, momentum: float | None = None) -> None:
+    """Give each group ``rate`` times its factor and, where it is said, ``momentum``."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["factor"]
+        if momentum is None:
+            continue
+        if isinstance(optimizer, SGD):
+            group["momentum"] = momentum
+        else:
+            group["betas"] = (momentum, group["betas"][1])

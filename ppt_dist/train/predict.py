@@ -42,7 +42,9 @@ def predict(
     tiling: Tiling,
     on_tile: Callable[[int, int], object] = lambda _done, _of: None,
 ) -> Int16[np.ndarray, " points"]:
-    """The class of each point in the scan's order; memory is bounded by the tile, not the scan.
+    """The class of each point in the scan's order.
+
+    What the net takes is bounded by the tile; beside it some 100 bytes a point of the scan.
 
     Args:
         forward: logits in evaluation mode.

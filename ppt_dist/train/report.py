@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ppt_dist.journal.journal import Journal
 from ppt_dist.run import RunConfig
+from ppt_dist.scene.mix import scenes_in
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine.engine import LotResult
 
@@ -29,7 +30,7 @@ class StepReport(NamedTuple):
 def _own(lot: LotBatch) -> dict[str, int]:
     """What this rank had of a lot."""
     return {
-        "scenes": sum(len(batch.names) for batch in lot.micro),
+        "scenes": sum(len(scenes_in(name)) for batch in lot.micro for name in batch.names),
         "points": sum(len(batch.label) for batch in lot.micro),
     }
 

@@ -50,9 +50,13 @@ def _tensor(checkpoint: Checkpoint, name: str) -> Tensor:
     return checkpoint.state.tensors[name]
 
 
-def check_data(run: RunConfig, checkpoint: Checkpoint) -> None:
-    """Refuse packed data other than the checkpoint was trained on; `BadInput` names the domain."""
-    for domain, use in run.domains.items():
+def check_data(run: RunConfig, checkpoint: Checkpoint, *domains: str) -> None:
+    """Refuse packed data other than the checkpoint was trained on; `BadInput` names the domain.
+
+    Only ``domains`` are looked at where any are given.
+    """
+    for domain in domains or run.domains:
+        use = run.domains[domain]
         if read_manifest(use.shards).digest() != checkpoint.facts.manifests.get(domain):
             raise BadInput(
                 f"domains.{domain}: {use.shards} is not the packed data that checkpoint "

@@ -1,13 +1,36 @@
 """`Saver`: an engine's state to the checkpoint store and back; rank 0 writes, all ranks agree."""
 
+import hashlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ppt_dist.journal.journal import Journal
+from ppt_dist.run import RunConfig
 from ppt_dist.section import BadInput
+from ppt_dist.shard.manifest import Manifest
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
 from ppt_dist.train.engine import Engine
 from ppt_dist.train.folder import STOP
+from ppt_dist.train.published.aside import OFFICIAL
 from ppt_dist.train.ranks import Ranks
+
+EMPTY_LEDGER = hashlib.sha256(b"{}").hexdigest()
+"""Digest of a ledger without quarantined scenes, skipped lots or eras."""
+
+_NOTHING, _LOST = -1, -2
+"""In place of a step, where there is no checkpoint: the run starts, or weights were imported."""
+
+
+def facts_of(run: RunConfig, manifests: Mapping[str, Manifest], attempt: int) -> CheckpointFacts:
+    """What a checkpoint of ``run`` says; ``attempt`` 0 is none, as of imported weights."""
+    return CheckpointFacts(
+        order=run.order,
+        ledger=EMPTY_LEDGER,
+        what=run.what(),
+        manifests={name: manifest.digest() for name, manifest in manifests.items()},
+        labels={name: manifest.labels for name, manifest in manifests.items()},
+        attempt=attempt,
+    )
 
 
 class Saver(NamedTuple):
@@ -24,11 +47,17 @@ class Saver(NamedTuple):
         Rank 0 chooses, so that no two ranks continue from different ones.
 
         Raises:
-            BadInput: it was written with another order, run file, ledger or data; says which.
+            BadInput: it was written with another order, run file, ledger or data (says which), or
+                there is none although weights were imported.
         """
         newest = self.store.newest() if self.ranks.rank.index == 0 else None
-        step = self.ranks.agree(newest.step if newest else 0)
-        if step == 0:
+        step = self.ranks.agree(newest.step if newest else self._without())
+        if step == _LOST:
+            raise BadInput(
+                f"{self.store.run} starts from imported weights, but has no whole checkpoint: "
+                "import them again with ppt-dist weights import"
+            )
+        if step == _NOTHING:
             return 0
         found = newest or self.store.load(name_of(step))
         self._check(found.name, found.facts)
@@ -47,6 +76,9 @@ class Saver(NamedTuple):
     def asked_to_stop(self) -> bool:
         """Whether the run is to end before its last step; the same on every rank."""
         return bool(self.ranks.agree(int((self.store.run / STOP).exists())))
+
+    def _without(self) -> int:
+        return _LOST if (self.store.run / OFFICIAL).is_dir() else _NOTHING
 
     def _check(self, name: str, found: CheckpointFacts) -> None:
         ours = self.facts.model_dump(exclude={"attempt", "labels"})  # the manifests have them

@@ -17,7 +17,7 @@ from ppt_dist.train.folder import read_folder
 from ppt_dist.train.restore import check_data, restore_model
 from ppt_dist.train.scenes import open_scenes
 from ppt_dist.train.sources import VALIDATION
-from ppt_dist.train.tally import Tally, spread
+from ppt_dist.train.tally import Tally, to_points
 
 SCENES = 8
 """Of a part: few enough to keep every process busy, enough to be worth opening a checkpoint."""
@@ -78,7 +78,7 @@ def score_part(part: Part) -> Scored:
         for i in range(part.first, part.stop):
             scene = scenes.read(i)
             logits = model(SceneBatch.of(part.domain, [scene], scenes.channels))
-            tally.add(i, *spread(scene, logits))
+            tally.add(i, *to_points(scene, logits))
     return Scored(tally, time.monotonic() - start)
 
 

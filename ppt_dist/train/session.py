@@ -1,7 +1,7 @@
 """A training session on one rank: everything is opened, trained, evaluated, closed."""
 
-import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,14 +12,14 @@ from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.stream import Fetching, open_stream
-from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
+from ppt_dist.train.checkpoint import CheckpointStore, name_of
 from ppt_dist.train.clock import Clock
 from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.evaluate import evaluate, write_evaluation, write_looks
 from ppt_dist.train.loop import train
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.report import Reporter
-from ppt_dist.train.saver import Saver
+from ppt_dist.train.saver import Saver, facts_of
 from ppt_dist.train.scenes import open_scenes
 from ppt_dist.train.sources import (
     VALIDATION,
@@ -29,9 +29,6 @@ from ppt_dist.train.sources import (
     shape_of,
     sources_of,
 )
-
-EMPTY_LEDGER = hashlib.sha256(b"{}").hexdigest()
-"""Digest of a ledger without quarantined scenes, skipped lots or eras."""
 
 
 class _Session(NamedTuple):
@@ -99,14 +96,7 @@ def _build_engine(session: _Session) -> Engine:
 
 def _saver(session: _Session) -> Saver:
     run = session.run
-    facts = CheckpointFacts(
-        order=run.order,
-        ledger=EMPTY_LEDGER,
-        what=run.what(),
-        manifests={name: m.digest() for name, m in session.manifests.items()},
-        labels={name: m.labels for name, m in session.manifests.items()},
-        attempt=session.attempt,
-    )
+    facts = facts_of(run, session.manifests, session.attempt)
     store = CheckpointStore(run.folder, run.checkpoint.keep, session.fault)
     return Saver(store, facts, session.ranks, session.journal)
 
@@ -115,7 +105,8 @@ def _evaluate(session: _Session, engine: Engine) -> None:
     """Score the engine's weights, which are those of the last checkpoint."""
     run, ranks = session.run, session.ranks
     scenes = open_scenes(run, VALIDATION, run.model.channels)
-    results = evaluate(engine.forward, scenes, ranks.rank, ranks.sum, lambda _: None)
+    beat = partial(session.journal.write, "scored")
+    results = evaluate(engine.forward, scenes, ranks.rank, ranks.sum, lambda d: beat(domain=d))
     write_looks(run.folder, name_of(run.steps), results)
     ranks.wait()
     if ranks.rank.index == 0:

@@ -14,6 +14,7 @@ from ppt_dist.stream.stream import Source
 from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.text.vectors import look_up, read_vectors
 from ppt_dist.train.loss import Criterion, build_criterion, class_weights
+from ppt_dist.train.published.aside import imported_words
 
 TRAIN, VALIDATION = "train", "val"
 """The splits that are trained on and evaluated."""
@@ -25,21 +26,30 @@ def sources_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, S
         name: Source(
             use.shards,
             use.weight,
-            Voxelise(
-                edge=use.grid or manifests[name].grid,
-                channels=run.model.channels,
-                color_range=run.model.color_range,
-                augment=run.augment,
-                crop=use.crop,
-            ),
+            voxelise_of(run, name, manifests[name]),
         )
         for name, use in run.domains.items()
     }
 
 
+def voxelise_of(run: RunConfig, domain: str, manifest: Manifest) -> Voxelise:
+    """How the run turns scenes of a domain into voxels."""
+    use = run.domains[domain]
+    return Voxelise(
+        edge=use.grid or manifest.grid,
+        channels=run.model.channels,
+        color_range=run.model.color_range,
+        augment=run.augment_of(domain),
+        crop=use.crop,
+        crop_share=use.crop_share,
+        center=run.center,
+    )
+
+
 def shape_of(run: RunConfig) -> LotShape:
     """How the run cuts its lots."""
-    return LotShape(run.lots.scenes, run.lots.micro, run.lots.a_step)
+    lots = run.lots
+    return LotShape(lots.scenes, lots.micro, lots.a_step, lots.mix)
 
 
 def parts_of(run: RunConfig) -> Parts:
@@ -49,10 +59,16 @@ def parts_of(run: RunConfig) -> Parts:
 
 
 def labels_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, DomainLabels]:
-    """What the head is told of each domain; `BadInput` names words without a vector."""
+    """What the head is told of each domain; `BadInput` names words without a vector.
+
+    Where weights were imported, their words count, and the file of vectors is not read.
+    """
     labels = {name: manifest.labels for name, manifest in manifests.items()}
     if not isinstance(run.model.head, LanguageConfig):
         return {name: DomainLabels(own) for name, own in labels.items()}
+    imported = imported_words(run.folder)
+    if imported:
+        return {name: DomainLabels(own, imported[name]) for name, own in labels.items()}
     words = read_vectors(run.model.head.vectors)
     return {
         name: DomainLabels(own, torch.from_numpy(look_up(words, own)))

@@ -85,7 +85,7 @@ def extremes(by_scene: Float64[Tensor, "scenes 4"]) -> dict[str, int]:
     return {"worst": min(scored, key=miou.__getitem__), "best": max(scored, key=miou.__getitem__)}
 
 
-def spread(
+def to_points(
     scene: VoxelScene, logits: Float[Tensor, "voxels classes"]
 ) -> tuple[Int64[Tensor, " points"], Int64[Tensor, " points"]]:
     """Label and prediction of each original point: a point is predicted as its voxel is."""

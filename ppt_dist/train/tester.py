@@ -18,13 +18,13 @@ from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.records import Records
 from ppt_dist.shard.spread import Spread
-from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.train.checkpoint import Checkpoint, CheckpointStore
 from ppt_dist.train.evaluate import Evaluation, evaluation_of
 from ppt_dist.train.folder import read_folder
 from ppt_dist.train.predict import Tiling
 from ppt_dist.train.protocol import Protocol, protocol_of
 from ppt_dist.train.restore import check_data, restore_model
+from ppt_dist.train.sources import voxelise_of
 from ppt_dist.train.tally import count
 from ppt_dist.train.tested import Asked, Scan, claim_tests, keep, kept
 from ppt_dist.train.vote import Ballot, vote
@@ -73,7 +73,7 @@ def ask(
         raise BadInput(
             f"{config.name} has no domain {domain!r}: {nearest(domain, [*config.domains])}"
         )
-    check_data(config, found)
+    check_data(config, found, domain)
     manifest = read_manifest(config.domains[domain].shards)
     if split not in manifest.splits:
         raise BadInput(f"{domain} has no split {split!r}: {nearest(split, [*manifest.splits])}")
@@ -144,12 +144,10 @@ def answer_piece(piece: Piece) -> Answered:
 
 
 def _ballot(config: RunConfig, asked: Asked, records: Records) -> Ballot:
-    model = config.model
-    edge = config.domains[asked.domain].grid or records.manifest.grid
     return Ballot(
         domain=asked.domain,
         classes=len(records.manifest.labels),
-        voxelise=Voxelise(edge, model.channels, model.color_range),
+        voxelise=voxelise_of(config, asked.domain, records.manifest),
         poses=asked.poses,
         before=asked.before,
         tiling=Tiling(asked.most, asked.margin),

@@ -21,7 +21,8 @@ from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.train.checkpoint import CheckpointStore
 from ppt_dist.train.folder import read_folder
 from ppt_dist.train.predict import Tiling, predict
-from ppt_dist.train.restore import restore_model
+from ppt_dist.train.restore import check_data, restore_model
+from ppt_dist.train.sources import voxelise_of
 from ppt_dist.view.picture import colors_of, draw, palette, to_ply
 
 
@@ -56,10 +57,15 @@ def open_run(run: Path, checkpoint: str | None, domain: str) -> str:
     return found.name
 
 
-def refuse_twins(scans: Sequence[Scan]) -> None:
-    """`BadInput` where two scans would be written under one name."""
+def refuse_clashes(scans: Sequence[Scan], out: Path) -> None:
+    """`BadInput` where two scans would be written under one name, or one over itself."""
     places: dict[str, Path] = {}
     for scan in scans:
+        if scan.raw is None and scan.path.parent == out.absolute():
+            raise BadInput(
+                f"{scan.path} lies in the folder that is written to, and its labels would take "
+                "its place: give another --out"
+            )
         if scan.name in places:
             raise BadInput(
                 f"two scans are called {scan.name}: {places[scan.name]} and {scan.path}; "
@@ -90,10 +96,10 @@ def predict_scan(
 def _open_model(run: Path, checkpoint: str, domain: str) -> tuple[PPT, LabelSet, Voxelise]:
     config = read_folder(run)
     torch.set_num_threads(config.engine.threads)
-    use = config.domains[domain]
-    manifest = read_manifest(use.shards)
-    voxelise = Voxelise(use.grid or manifest.grid, config.model.channels, config.model.color_range)
+    manifest = read_manifest(config.domains[domain].shards)
+    voxelise = voxelise_of(config, domain, manifest)
     found = CheckpointStore(run, keep=1).load(checkpoint)
+    check_data(config, found, domain)
     return restore_model(config, found), manifest.labels, voxelise
 
 

@@ -67,7 +67,7 @@ def status(folder: Path) -> Status:
     steps = [e for e in events if e["event"] == "step" and e["writer"] == "rank-0"]
     quiet = max(0.0, time.time() - events[-1]["t"]) if events else None
     result = result_of(run.model_copy(update={"runs": folder.parent, "name": folder.name}))
-    state = _state(steps, quiet, finished=result is not None)
+    state = _state(events, quiet, finished=result is not None)
     done = steps[-1]["step"] + 1 if steps else 0
     pace = _pace(steps)
     saved = [str(e["checkpoint"]) for e in events if e["event"] == "checkpoint"]
@@ -88,12 +88,13 @@ def status(folder: Path) -> Status:
     )
 
 
-def _state(steps: Sequence[Mapping[str, Any]], quiet: float | None, *, finished: bool) -> State:
+def _state(events: Sequence[Mapping[str, Any]], quiet: float | None, *, finished: bool) -> State:
     if finished:
         return "finished"
-    if quiet is not None and quiet < QUIET:
-        return "running"
-    return "stopped" if steps else "new"
+    if quiet is None:
+        return "new"
+    told = [e["event"] for e in events if e["writer"] == "rank-0"]
+    return "stopped" if told[-1:] == ["stopped"] or quiet >= QUIET else "running"
 
 
 def _pace(steps: Sequence[Mapping[str, Any]]) -> float | None:

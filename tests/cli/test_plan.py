@@ -1,6 +1,7 @@
 """``ppt-dist plan``: what a run will see, told before it is started."""
 
 import json
+import tomllib
 
 import pytest
 import tomli_w
@@ -69,3 +70,19 @@ def test_a_step_after_the_last_and_more_ranks_than_scenes_are_refused(run_file):
         plan(run_file, "--step", 30)
     with pytest.raises(BadInput, match=r"4.*3 scenes"):
         plan(run_file, "--ranks", 4)
+
+
+def test_mixed_scenes_are_told_as_pairs_and_stay_among_the_scenes_of_their_rank(run_file, tmp_path):
+    table = tomllib.loads(run_file.read_text())
+    table["lots"] |= {"scenes": 5, "mix": 1.0}
+    path = tmp_path / "mixed.toml"
+    path.write_text(tomli_w.dumps(table))
+    for lot in plan(path, "--step", 7, "--ranks", 2)["step"]["lots"]:
+        (ranks,) = lot["micro"]
+        assert sum(len(part["mixed"]) for part in ranks) == 2
+        assert sum(len(part["scenes"]) for part in ranks) == 5
+        for part in ranks:
+            ids = [s["id"] for s in part["scenes"]]
+            assert all(scene in ids for pair in part["mixed"] for scene in pair)
+    for part in plan(run_file)["step"]["lots"][0]["micro"][0]:
+        assert part["mixed"] == []

@@ -64,11 +64,14 @@ def test_tiles_bound_what_the_net_sees_and_change_little(trained, raw, tmp_path)
 def test_what_the_model_does_not_know_is_refused_and_nothing_is_written(trained, tmp_path):
     np.save(tmp_path / "own.npy", np.zeros((5, 3)))
     out = tmp_path / "out"
+    before = (tmp_path / "own.npy").read_bytes()
     for words, told in (
+        ((trained, tmp_path / "own.npy", "--domain", "s3dis", "--out", tmp_path), "its labels"),
         ((trained, tmp_path / "own.npy", "--domain", "kitti"), "known: s3dis, scannet"),
         ((tmp_path, tmp_path / "own.npy", "--domain", "s3dis"), "is not a run's folder"),
         ((trained, tmp_path / "none.e57", "--domain", "s3dis"), "known format"),
     ):
         with pytest.raises(BadInput, match=told):
-            predict(*words, "--out", out)
+            predict(*(words if "--out" in words else (*words, "--out", out)))
     assert not out.exists()
+    assert (tmp_path / "own.npy").read_bytes() == before

@@ -234,7 +234,8 @@ def test_data_packed_anew_with_other_facts_is_refused(run):
     path.write_text(make_manifest("s3dis").model_copy(update={"grid": 0.5}).to_json())
 
     with pytest.raises(BadInput, match=r"domains\.s3dis"):
-        run_test(run, "--domain", "scannet")
+        run_test(run)
+    run_test(run, "--domain", "scannet", *QUICK)
 
 
 def test_the_table_names_domain_and_protocol(run):

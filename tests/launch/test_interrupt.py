@@ -1,6 +1,5 @@
 """Ctrl-C: the run ends with a checkpoint of the step it was at, and goes on from there."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ from typing import NamedTuple
 
 import pytest
 
-from ppt_dist.launch.interrupt import StopOnInterrupt
 from ppt_dist.train.clock import PHASES
 from tests.launch.scrape import scraped, value
 from tests.small_run import events_of, losses, write_run_file
@@ -75,23 +73,51 @@ def test_a_local_run_serves_metrics_of_rank_and_run_that_its_events_bear_out(run
     assert not (run.folder / "metrics.json").exists()
 
 
-def test_the_second_interrupt_becomes_a_sigterm_and_leaves_no_file(tmp_path):
-    ended = []
-    before = signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
-    try:
-        with StopOnInterrupt(tmp_path / "stop"):
-            os.kill(os.getpid(), signal.SIGINT)
-            _until((tmp_path / "stop").exists)
-            assert not ended
-            os.kill(os.getpid(), signal.SIGINT)
-            _until(lambda: bool(ended))
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert not (tmp_path / "stop").exists()
+@pytest.mark.slow
+def test_a_request_to_stop_that_a_killed_run_left_does_not_stop_the_next(packed, tmp_path):
+    run_file = write_run_file(tmp_path, packed, "mine", 3, stage="plain", ranks=1)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/stop").touch()
+
+    done = subprocess.run((PPT_DIST, "train", run_file, "--local"), timeout=300, check=False)
+
+    assert done.returncode == 0
+    assert list(losses(tmp_path / "mine")["rank-0", 1]) == [0, 1, 2]
 
 
-def _until(holds):
+TWICE = """
+import os, pathlib, signal, sys, time
+from ppt_dist.launch.interrupt import StopOnInterrupt
+
+def until(holds):
     deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+file, ended = pathlib.Path(sys.argv[1]), []
+signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+with StopOnInterrupt(file):
+    os.kill(os.getpid(), signal.SIGINT)
+    until(file.exists)
+    assert not ended
+    os.kill(os.getpid(), signal.SIGINT)
+    until(lambda: ended)
+assert not file.exists()
+"""
+
+
+def test_the_second_interrupt_becomes_a_sigterm_and_leaves_no_file(tmp_path):
+    subprocess.run([sys.executable, "-c", TWICE, tmp_path / "stop"], check=True, timeout=120)
+
+
+def test_where_no_file_can_be_written_the_first_interrupt_ends_at_once(tmp_path):
+    program = TWICE.replace("until(file.exists)", "until(lambda: ended); sys.exit()")
+    (tmp_path / "a file").touch()
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "a file/stop"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+
+    assert "stopping at once" in done.stderr

@@ -79,13 +79,17 @@ def test_a_pack_stopped_in_a_job_and_continued_in_another_gives_the_bytes_of_a_l
     cluster, recipe, rooms, tmp_path
 ):
     out = tmp_path / "spread"
+    gate = rooms / "s3dis" / scene_ids("s3dis", SCANS)[0] / "Annotations/beam_99.txt"
+    os.mkfifo(gate)  # whoever reads this room waits until the job is stopped
     words = ("pack", str(recipe), "--raw", str(rooms), "--out", str(out))
     job = {"entrypoint": " ".join(("ppt-dist", *words)), "submission_id": "stopped-pack"}
     call_api(cluster.api, "/api/jobs/", cluster.token_file, post=job)
-    made = until(lambda: {p.stat().st_ino for p in out.glob("s3dis/.packing/*.tar")})
+    noted = until(lambda: list(out.glob("s3dis/.packing/*.tar.json")))
+    made = {path.with_suffix("").stat().st_ino for path in noted}
     call_api(cluster.api, "/api/jobs/stopped-pack/stop", cluster.token_file, post={})
     until(lambda: status(cluster, "stopped-pack") == "STOPPED")
     assert not (out / "s3dis/manifest.json").exists()
+    gate.unlink()
 
     target = Target(cluster.api, cluster.token_file)
     assert run_job(target, ["ppt-dist", *words], {}, print) == 0

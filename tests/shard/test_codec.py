@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput
-from ppt_dist.shard.codec import FIELDS, META, decode, encode
+from ppt_dist.shard.codec import FIELDS, META, decode, encode, fields_of
 
 
-def scene(points: int, *, color: bool = True, normal: bool = True, seed: int = 0) -> Scene:
+def scene(
+    points: int, *, color: bool = True, normal: bool = True, strength: bool = False, seed: int = 0
+) -> Scene:
     rng = np.random.default_rng(seed)
     return Scene(
         name="room-1",
@@ -24,21 +26,25 @@ def scene(points: int, *, color: bool = True, normal: bool = True, seed: int = 0
         instance=rng.integers(-1, 9, points).astype(np.int32),
         color=rng.integers(0, 256, (points, 3)).astype(np.uint8) if color else None,
         normal=rng.normal(size=(points, 3)).astype(np.float32) if normal else None,
+        strength=rng.random(points).astype(np.float32) if strength else None,
     )
 
 
 def equal(a: Scene, b: Scene) -> bool:
-    names = ("coord", "segment", "instance", "color", "normal")
+    names = ("coord", "segment", "instance", "color", "normal", "strength")
     pairs = [(getattr(a, name), getattr(b, name)) for name in names]
     return a.name == b.name and all(
         x is y is None or (x.dtype == y.dtype and np.array_equal(x, y)) for x, y in pairs
     )
 
 
-@given(st.integers(0, 50), st.booleans(), st.booleans(), st.integers(0, 9))
+CHOICES = st.fixed_dictionaries({c: st.booleans() for c in ("color", "normal", "strength")})
+
+
+@given(st.integers(0, 50), CHOICES, st.integers(0, 9))
 @settings(max_examples=40, deadline=None)
-def test_a_scene_comes_back_to_the_bit_with_the_channels_it_had(points, color, normal, seed):
-    before = scene(points, color=color, normal=normal, seed=seed)
+def test_a_scene_comes_back_to_the_bit_with_the_channels_it_had(points, channels, seed):
+    before = scene(points, seed=seed, **channels)
 
     assert equal(decode(encode(before, FIELDS), FIELDS), before)
 
@@ -119,3 +125,14 @@ def test_a_zstd_bomb_is_not_inflated():
 
     with pytest.raises(BadInput, match="segment"):
         decode(encode(scene(3), FIELDS) | {"segment.npy.zst": bomb}, FIELDS)
+
+
+def test_a_domain_has_the_fields_of_its_channels_and_no_other():
+    assert list(fields_of(("color", "normal"))) == [
+        "coord", "color", "normal", "segment", "instance"
+    ]  # fmt: skip
+    assert list(fields_of(("strength",))) == ["coord", "segment", "instance", "strength"]
+    members = encode(scene(5, strength=True), fields_of(("strength",)))
+    strength = np.load(io.BytesIO(members["strength.npy"]), allow_pickle=False)
+    assert (strength.dtype.str, strength.shape) == ("<f4", (5,))
+    assert decode(members, fields_of(("strength",))).color is None

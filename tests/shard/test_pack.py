@@ -20,6 +20,7 @@ from webdataset.compat import WebDataset
 from ppt_dist.section import BadInput
 from ppt_dist.shard.info import summary
 from ppt_dist.shard.manifest import read_manifest
+from ppt_dist.shard.readers import s3dis
 from ppt_dist.shard.records import Records
 from ppt_dist.shard.validate import validate
 from tests.packing import pack_domain
@@ -73,12 +74,15 @@ def test_packing_again_says_that_all_is_done_and_changes_nothing(raw, packed, tm
     assert files(tmp_path) == before
 
 
-def test_scans_can_be_packed_into_their_own_folder(raw, packed, tmp_path):
-    shutil.copytree(raw / "s3dis", tmp_path / "s3dis")
+@pytest.mark.parametrize("domain", ["scannet", "s3dis", "structured3d"])
+@pytest.mark.parametrize("below", ["", "shards"])
+def test_scans_can_be_packed_into_their_own_folder_or_below(raw, tmp_path, domain, below):
+    shutil.copytree(raw / domain, tmp_path / domain)
+    out = tmp_path / domain / below if below else tmp_path
 
-    first, again = (pack_domain("s3dis", tmp_path, tmp_path) for _ in range(2))
+    first, again = (pack_domain(domain, tmp_path, out) for _ in range(2))
 
-    assert first.manifest == read_manifest(packed / "s3dis")
+    assert not first.unchanged
     assert again.unchanged
 
 
@@ -132,15 +136,40 @@ def test_a_pack_killed_anywhere_continues_to_the_same_bytes_and_leaves_nothing_t
     assert files(tmp_path / "s3dis") == files(packed / "s3dis")
 
 
-def test_a_broken_scan_is_named_and_nothing_is_written(raw, tmp_path):
+def test_a_broken_scan_is_named_and_no_shard_takes_its_place_until_it_is_mended(
+    raw, packed, tmp_path
+):
     shutil.copytree(raw / "scannet", tmp_path / "raw")
     mesh = next((tmp_path / "raw" / "scans").glob("scene0000_00/*_vh_clean_2.ply"))
-    mesh.write_bytes(mesh.read_bytes()[:5000])
+    whole = mesh.read_bytes()
+    mesh.write_bytes(whole[:5000])
 
     with pytest.raises(BadInput, match=r"scene0000_00: .*cut off"):
         pack_domain("scannet", tmp_path / "raw", tmp_path / "out")
 
-    assert not (tmp_path / "out" / "scannet").exists()
+    assert [path.name for path in (tmp_path / "out/scannet").iterdir()] == [".packing"]
+    made = (tmp_path / "out/scannet/.packing/val-000000.tar").stat().st_ino
+    mended = pack_domain("scannet", tmp_path / "raw", tmp_path / "out", skip_broken=True)
+    assert (tmp_path / "out/scannet/val-000000.tar").stat().st_ino == made
+    assert list(mended.broken) == ["scene0000_00"]
+    mesh.write_bytes(whole)
+    pack_domain("scannet", tmp_path / "raw", tmp_path / "out")
+    assert files(tmp_path / "out/scannet") == files(packed / "scannet")
+
+
+def test_a_disk_that_fails_while_a_scan_is_read_ends_the_packing_and_breaks_no_scan(
+    raw, packed, tmp_path, monkeypatch
+):
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(s3dis, "read", fails)
+        with pytest.raises(OSError, match="Input/output error"):
+            pack_domain("s3dis", raw, tmp_path, skip_broken=True)
+
+    pack_domain("s3dis", raw, tmp_path)
+    assert files(tmp_path / "s3dis") == files(packed / "s3dis")
 
 
 def test_a_broken_scan_can_be_left_out_and_is_remembered(raw, tmp_path):

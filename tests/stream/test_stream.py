@@ -119,7 +119,7 @@ def test_fetchers_that_always_die_end_with_advice():
     faults = []
     fetchers = Fetchers(_dies, 1, 1, faults.append)
     with pytest.raises(RuntimeError, match=r"engine\.fetchers to 0"):
-        next(fetchers.fetch([Order("a", (Slot(0, 0),))]))
+        next(fetchers.fetch([Order("a", ((Slot(0, 0),),))]))
     fetchers.close()
     assert len(faults) == REPLACEMENTS + 1
 

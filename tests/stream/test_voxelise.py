@@ -1,9 +1,11 @@
 """Scenes to voxels: channels, crop, the way back, and the generator of every draw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from ppt_dist.scene.augment.geometry import Jitter, Rotate
+from ppt_dist.scene.augment.geometry import Clamp, Jitter, Rotate
 from ppt_dist.scene.scene import Scene
 from ppt_dist.stream.voxelise import Voxelise, crop, scene_generator
 
@@ -101,3 +103,44 @@ def test_a_crop_keeps_the_voxels_nearest_to_one_of_them_in_their_order():
     assert distance[kept].max() <= np.delete(distance, kept).min()
     assert np.array_equal(crop(coord, 200, np.random.default_rng(1)), np.arange(200))
     assert np.array_equal(crop(coord, None, np.random.default_rng(1)), np.arange(200))
+
+
+def test_a_share_keeps_that_part_of_the_voxels_nearest_to_one_of_them(scene):
+    whole = voxelise().train(scene, np.random.default_rng(0))
+    part = voxelise(crop_share=0.6).train(scene, np.random.default_rng(0))
+    assert len(part.grid) == int(0.6 * len(whole.grid))
+    both = voxelise(crop_share=0.6, crop=50).train(scene, np.random.default_rng(0))
+    assert len(both.grid) == 50
+    assert set(map(tuple, both.grid.tolist())) < set(map(tuple, part.grid.tolist()))
+
+
+def test_coordinates_are_a_channel_put_over_the_origin_or_as_they_are(scene):
+    as_is = voxelise(channels=("coord",), center=False)
+    for voxels in (as_is.train(scene, np.random.default_rng(0)), as_is.evaluate(scene)):
+        assert set(map(tuple, voxels.feat.tolist())) <= set(map(tuple, scene.coord.tolist()))
+    centred = voxelise(channels=("coord",)).evaluate(scene).feat
+    low, high = scene.coord.min(axis=0), scene.coord.max(axis=0)
+    middle = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]]
+    first = as_is.evaluate(scene).feat
+    assert len(centred) == pytest.approx(len(first), rel=0.2)
+    assert centred.max(axis=0) == pytest.approx(high - middle, abs=0.25)
+
+
+def test_strength_is_a_channel_and_zero_where_a_scene_has_none(scene):
+    sweep = replace(scene, strength=np.linspace(0, 1, 500, dtype=np.float32))
+    voxels = voxelise(channels=("coord", "strength"), center=False).evaluate(sweep)
+    assert voxels.feat.shape[1] == 4
+    rows = {tuple(c): s for c, s in zip(sweep.coord.tolist(), sweep.strength.tolist(), strict=True)}
+    assert [rows[tuple(c)] for c in voxels.feat[:, :3].tolist()] == voxels.feat[:, 3].tolist()
+    assert not voxelise(channels=("strength",)).evaluate(scene).feat.any()
+
+
+def test_evaluation_clamps_as_training_does_and_every_point_keeps_its_voxel(scene):
+    box = (0.5, 0.5, 5.5, 2.0, 1.5, 6.5)
+    clamp = voxelise(channels=("coord",), center=False, augment=(Rotate(), Clamp(box=box)))
+    voxels = clamp.evaluate(scene)
+    low, high = np.array(box, np.float32).reshape(2, 3)
+    assert voxels.feat.min(axis=0).tolist() == low.tolist()
+    assert voxels.feat.max(axis=0).tolist() == high.tolist()
+    cells = np.floor(scene.coord.clip(low, high) / np.float32(0.2)).astype(int)
+    assert np.array_equal(voxels.grid[voxels.inverse], cells - cells.min(axis=0))

@@ -11,9 +11,9 @@ from ppt_dist.model.prompt import Prompt
 from ppt_dist.run import EngineConfig, LossConfig, OptimConfig, Rates, Stage
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.stream.stream import LotBatch
-from ppt_dist.train.engine import build_engine
+from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.loss import build_criterion
-from ppt_dist.train.optim import learning_rate
+from ppt_dist.train.optim import learning_rate, momentum
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.state import EngineState
 
@@ -34,6 +34,8 @@ class Case(NamedTuple):
     lots: int = 1
     scenes: int = 3
     micro: int = 1
+    cycles: bool = False
+    """The momentum cycles with the rate."""
     skips_idle: bool = True
     """False is the negative control: idle groups are stepped like the rest."""
 
@@ -46,6 +48,7 @@ class Case(NamedTuple):
             clip=CLIP,
             rates=Rates(prompt=0.5, modulation=0.1),
             warm_share=0.3,
+            momentum_cycle=(0.95, 0.85) if self.cycles else None,
         )
 
 
@@ -125,7 +128,7 @@ class Trace(NamedTuple):
 def run_case(
     ranks: Ranks, case: Case, start: int = 0, stop: int = STEPS, state: EngineState | None = None
 ) -> Trace:
-    """Train the net from ``start`` to ``stop`` and watch the idle rows."""
+    """Train the net from ``start`` to ``stop``."""
     model = make_net(ranks.sum)
     weights = {domain: torch.linspace(0.5, 1.5, n) for domain, n in CLASSES.items()}
     engine = build_engine(
@@ -138,6 +141,11 @@ def run_case(
     )
     if state is not None:
         engine.load(state)
+    return follow(engine, ranks, case, start, stop)
+
+
+def follow(engine: Engine, ranks: Ranks, case: Case, start: int = 0, stop: int = STEPS) -> Trace:
+    """Train with the engine and watch the idle rows."""
     losses, norms, violations, checked = [], [], 0, 0
     before = engine.state()
     for step in range(start, stop):
@@ -145,7 +153,8 @@ def run_case(
         losses += [engine.accumulate(lot, 1 / case.lots).loss for lot in lots]
         active = frozenset(lot.domain for lot in lots)
         told = active if case.skips_idle else frozenset(CLASSES)
-        norms.append(engine.update(learning_rate(step, STEPS, case.optim), told))
+        rate = learning_rate(step, STEPS, case.optim)
+        norms.append(engine.update(rate, told, momentum(step, STEPS, case.optim)))
         after = engine.state()
         for domain in set(CLASSES) - active:
             rows = [name for name in after.tensors if name.endswith(f".{domain}")]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ppt_dist.train.optim import learning_rate
+from ppt_dist.train.optim import learning_rate, momentum
 from tests.train.law_case import (
     CLASSES,
     CLIP,
@@ -45,6 +45,7 @@ def solve(case: Case, dtype: torch.dtype = torch.float32) -> Answer:
         for owner in {"shared", *domains}:
             for group in optimizers[owner].param_groups:
                 group["lr"] = learning_rate(step, STEPS, case.optim) * group["factor"]
+                _cycle(group, momentum(step, STEPS, case.optim))
             optimizers[owner].step()
             counts[owner] += 1
         for p in w.values():
@@ -57,6 +58,13 @@ def solve(case: Case, dtype: torch.dtype = torch.float32) -> Answer:
     }
     weights = {name: p.detach() for name, p in w.items()}
     return Answer(losses, norms, weights, moments, counts, running)
+
+
+def _cycle(group: dict, momentum: float | None) -> None:
+    if momentum is not None and "betas" in group:
+        group["betas"] = (momentum, 0.999)
+    elif momentum is not None:
+        group["momentum"] = momentum
 
 
 def _moments(case: Case) -> tuple[str, ...]:

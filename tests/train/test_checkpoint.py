@@ -11,9 +11,15 @@ import torch
 from ppt_dist.section import BadInput
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore
 from ppt_dist.train.state import EngineState
+from tests.model.domains import label_set
 
 FACTS = CheckpointFacts(
-    order=1, ledger="none", what={"steps": 10}, manifests={"scannet": "abc"}, attempt=2
+    order=1,
+    ledger="none",
+    what={"steps": 10},
+    manifests={"scannet": "abc"},
+    labels={"scannet": label_set("wall", "floor")},
+    attempt=2,
 )
 
 
@@ -85,7 +91,7 @@ def test_files_of_a_checkpoint_and_their_format_are_these(tmp_path):
     assert (commit["format"], commit["attempt"]) == (1, 2)
     assert commit["files"]["state.json"]["size"] == (folder / "state.json").stat().st_size
     assert (inner["format"], inner["step"], inner["counts"]) == (1, 2, {"shared*1": 1})
-    assert inner["facts"] == FACTS.model_dump()
+    assert inner["facts"] == FACTS.model_dump(mode="json")
 
 
 def flip(path):
@@ -180,6 +186,7 @@ import os, random, signal, sys, time, torch
 from pathlib import Path
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore
 from ppt_dist.train.state import EngineState
+from tests.model.domains import label_set
 
 faults = []
 store = CheckpointStore(Path(sys.argv[1]), 2, faults.append)

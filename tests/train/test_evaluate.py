@@ -20,7 +20,7 @@ from ppt_dist.train.evaluate import (
     write_looks,
 )
 from ppt_dist.train.look import MOST, Look, read_look
-from ppt_dist.train.tally import spread
+from ppt_dist.train.tally import to_points
 
 LABELS = LabelSet(names=("wall", "chair", "lamp"), words=("wall", "chair", "lamp"))
 
@@ -133,7 +133,7 @@ def test_points_of_one_voxel_share_its_prediction():
     scene = make_scene(0)
     logits = torch.eye(6)
 
-    _, prediction = spread(scene, logits)
+    _, prediction = to_points(scene, logits)
 
     assert scene.inverse is not None
     assert prediction.tolist() == scene.inverse.tolist()

@@ -8,17 +8,20 @@ import torch
 
 from ppt_dist.run import Stage
 from tests.ranks import run_ranks
-from tests.train.law_case import CLIP, STEPS, Case, Trace, continue_cases, half_cases, run_cases
+from tests.train import pair_oracle
+from tests.train.law_case import CLIP, STEPS, Case, Trace, continue_cases, half_cases
 from tests.train.oracle import Answer, solve
+from tests.train.pair_case import ADAPTERS, HEADS, Pair, pairs, run_cases_and_pairs
+from tests.train.pair_oracle import solve_pair
 
 pytestmark = [pytest.mark.ranks, pytest.mark.slow]
 
 STAGES: tuple[Stage, ...] = ("plain", 0, 1, 2, 3)
 VARIANTS = (
     Case("plain"),
-    Case("plain", lots=2, scenes=2),  # on 3 ranks one has no point
+    Case("plain", lots=2, scenes=2, cycles=True),  # on 3 ranks one has no point
     Case("plain", "sgd", lots=2, scenes=2),
-    Case("plain", "sgd", scenes=4, micro=2),
+    Case("plain", "sgd", scenes=4, micro=2, cycles=True),
 )
 CASES = [variant._replace(stage=stage) for stage, variant in product(STAGES, VARIANTS)]
 CONTROLS = [Case(stage, skips_idle=False) for stage in (0, 1, 2, 3)]
@@ -27,11 +30,23 @@ EVERY = [(of, case) for of in WORLDS for case in CASES]
 
 
 @cache
-def traces(of: int) -> dict[Case, Trace]:
-    """All cases on ``of`` ranks, as rank 0 saw them: one launch."""
+def launch(of: int) -> tuple[dict[Case, Trace], dict[Pair, Trace]]:
+    """All cases and pairs on ``of`` ranks, as rank 0 saw them: one launch."""
     cases = CASES + (CONTROLS if of == 2 else [])
-    runs = run_ranks(run_cases, of, [tuple(c) for c in cases])
-    return {case: Trace(*trace) for case, trace in zip(cases, runs[0], strict=True)}
+    runs, pair_runs = run_ranks(run_cases_and_pairs, of, [tuple(c) for c in cases])[0]
+    return (
+        {case: Trace(*trace) for case, trace in zip(cases, runs, strict=True)},
+        {pair: Trace(*trace) for pair, trace in zip(pairs(of), pair_runs, strict=True)},
+    )
+
+
+def traces(of: int) -> dict[Case, Trace]:
+    return launch(of)[0]
+
+
+@cache
+def pair_oracle_of(pair: Pair, dtype: torch.dtype = torch.float32) -> pair_oracle.Answer:
+    return solve_pair(pair, dtype)
 
 
 @cache
@@ -146,3 +161,41 @@ def test_a_state_of_any_stage_and_ranks_continues_at_any_other():
             assert Trace(*trace).losses == pytest.approx(rest, abs=1e-6, rel=1e-6), (of, case)
             assert scaled(Trace(*trace).tensors, whole.moments) < 1e-6, (of, case)
             assert len(rest) == STEPS - stop
+
+
+def test_each_adapter_and_each_head_meets_every_stage_and_every_number_of_ranks():
+    met = [(pair, of) for of in WORLDS for pair in pairs(of)]
+    assert len(met) == len(ADAPTERS) * len(HEADS)
+    for name in (*ADAPTERS, *HEADS):
+        own = [(pair, of) for pair, of in met if name in {pair.adapter, pair.head}]
+        assert {pair.stage for pair, _ in own} == set(STAGES), name
+        assert {of for _, of in own} == set(WORLDS), name
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_with_every_adapter_and_head_an_idle_domain_keeps_every_bit(of):
+    for pair, trace in launch(of)[1].items():
+        assert trace.idle_checked >= 5
+        assert trace.idle_violations == 0, pair
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_with_every_adapter_and_head_losses_norms_and_counts_equal_the_oracle(of):
+    for pair, trace in launch(of)[1].items():
+        right = pair_oracle_of(pair)
+        assert trace.losses == pytest.approx(right.losses, abs=1e-6, rel=1e-6), pair
+        assert trace.norms == pytest.approx(right.norms, rel=1e-5), pair
+        if pair.optimizer == "adamw":
+            owned = {name: right.counts[name.split("*")[0]] for name in trace.counts}
+            assert trace.counts == owned, pair
+
+
+@pytest.mark.parametrize("of", WORLDS)
+def test_with_every_adapter_and_head_moments_and_weights_equal_the_oracle(of):
+    for pair, trace in launch(of)[1].items():
+        exact = pair_oracle_of(pair, torch.float64)
+        assert scaled(trace.tensors, exact.moments) < 1e-6, pair
+        noise = largest(pair_oracle_of(pair).weights, exact.weights)
+        weights = {n.removeprefix("weight/"): t for n, t in trace.tensors.items()}
+        bound = 1e-6 if pair.optimizer == "sgd" else max(1e-6, 20 * noise)
+        assert largest(weights, exact.weights) < bound, (pair, noise)

@@ -11,6 +11,7 @@ from ppt_dist.section import BadInput, parse
 from ppt_dist.train.checkpoint import Checkpoint, CheckpointFacts
 from ppt_dist.train.engine.buffers import buffers
 from ppt_dist.train.restore import alone, restore_model
+from ppt_dist.train.sources import parts_of
 from ppt_dist.train.state import EngineState
 from tests.model.domains import with_vectors
 
@@ -78,6 +79,16 @@ def test_a_restored_model_gives_the_same_logits_for_every_domain():
     with torch.no_grad():
         for domain in ("a", "b"):
             assert torch.equal(restored(make_batch(domain)), model(make_batch(domain)))
+
+
+@pytest.mark.parametrize("head", [{"kind": "decoupled"}, {"kind": "unionized"}])
+def test_a_model_of_class_names_alone_is_restored_from_the_checkpoint_alone(head):
+    run = parse(RunConfig, TABLE | {"model": TABLE["model"] | {"head": head}}, "test")
+    ppt = build_model(parts_of(run), DOMAINS, alone, seed=7).eval()
+
+    restored = restore_model(run, checkpoint_of(copy.deepcopy(ppt)))
+
+    assert torch.equal(restored(make_batch("b")), ppt(make_batch("b")))
 
 
 @pytest.mark.parametrize("name", ["buffer/head.words.b", "weight/head.project.weight"])

@@ -15,7 +15,7 @@ from ppt_dist.stream.voxelise import Voxelise
 from ppt_dist.train.predict import Tiling
 from ppt_dist.train.protocol import find_protocol
 from ppt_dist.train.restore import alone
-from ppt_dist.train.tally import spread
+from ppt_dist.train.tally import to_points
 from ppt_dist.train.vote import Ballot, vote, votes
 from tests.model.domains import with_vectors
 from tests.train.test_restore import RUN
@@ -164,7 +164,7 @@ def test_one_pose_of_a_scene_with_a_point_a_voxel_is_what_evaluation_predicts(mo
     assert len(voxels.grid) == len(scene) > 100
 
     with torch.inference_mode():
-        _, evaluated = spread(voxels, model(SceneBatch.of("a", [voxels], 6)))
+        _, evaluated = to_points(voxels, model(SceneBatch.of("a", [voxels], 6)))
 
     assert len(set(evaluated.tolist())) > 1
     assert vote(model, scene, ballot(find_protocol("none").poses)).tolist() == evaluated.tolist()

@@ -55,6 +55,15 @@ def test_a_run_with_fresh_events_runs_and_its_time_left_follows_from_its_pace(fo
     assert found.losses == {"scannet": 0.25}
 
 
+def test_a_run_that_has_just_stopped_is_stopped_and_one_that_evaluates_runs(folder):
+    journal = write_steps(folder, 1, range(4))
+    journal.write("stopped", step=4)
+    assert status(folder).state == "stopped"
+    assert status(folder).eta_seconds is None
+    write_steps(folder, 2, range(4, 10)).write("scored", domain="scannet")
+    assert status(folder).state == "running"
+
+
 def test_after_a_restart_the_newest_attempt_counts(folder):
     write_steps(folder, 1, range(6))
     journal = write_steps(folder, 2, range(4, 5))

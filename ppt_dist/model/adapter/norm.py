@@ -12,11 +12,8 @@ from torch import Tensor, nn
 from ppt_dist.model.adapter.modulation import Modulation
 from ppt_dist.model.adapter.normalise import SumOfRanks, normalise
 from ppt_dist.model.adapter.statistics import RunningStatistics
-from ppt_dist.model.bank import Bank
+from ppt_dist.model.bank import EVERY_DOMAIN, Bank
 from ppt_dist.model.prompt import Prompt
-
-EVERY_DOMAIN = "every_domain"
-"""Name of the only row where the norms are not decoupled."""
 
 EPS = 1e-3
 """Added to the variance in every norm of SpUNet-v1m3."""

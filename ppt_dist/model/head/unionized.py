@@ -42,12 +42,14 @@ class UnionizedHead(nn.Module):
 
     def __init__(self, in_channels: int, union: LabelUnion) -> None:
         super().__init__()
-        self.union = union
         self.linear = nn.Linear(in_channels, len(union.names))
+        self.columns = nn.Module()
+        """Of each domain; they follow from the label sets and are not stored."""
+        for domain, columns in union.columns.items():
+            self.columns.register_buffer(domain, torch.tensor(columns), persistent=False)
 
     def forward(
         self, feat: Float[Tensor, "voxels channels"], domain: str
     ) -> Float[Tensor, "voxels classes"]:
         """Logits of the domain's own columns; the others compete in no softmax."""
-        columns = torch.tensor(self.union.columns[domain], device=feat.device)
-        return self.linear(feat).index_select(1, columns)
+        return self.linear(feat).index_select(1, self.columns.get_buffer(domain))

@@ -14,6 +14,31 @@ from ppt_dist.section import Section
 Strength = Annotated[float, Field(gt=0, le=1)]
 
 
+class ChromaticAutoContrast(Section):
+    """Blends the colours with themselves stretched to the whole range, channel by channel.
+
+    The range is that of all points of the scene, since voxels are sampled later. A channel with one
+    value has no range and stays; the official code divides by zero there.
+    """
+
+    kind: Literal["chromatic_auto_contrast"] = "chromatic_auto_contrast"
+    share: Share = 0.2
+    blend: Share | None = None
+    """Part of the stretched colours; drawn for each scene where absent."""
+
+    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
+        """The scene, with more contrast or as it was."""
+        if scene.color is None or rng.random() >= self.share:
+            return scene
+        blend = np.float32(rng.random() if self.blend is None else self.blend)
+        low = scene.color.min(axis=0).astype(np.float32)
+        span = scene.color.max(axis=0) - low
+        stretched = np.where(
+            span > 0, (scene.color - low) * (255 / np.maximum(span, 1)), scene.color
+        )
+        return replace(scene, color=_grey_levels((1 - blend) * scene.color + blend * stretched))
+
+
 class ChromaticTranslation(Section):
     """Adds one offset a channel to the whole scene."""
 

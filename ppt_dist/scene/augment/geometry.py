@@ -1,6 +1,6 @@
 """Augmentations that move points; each is called with a scene and the scene's own generator.
 
-Definitions and numbers as in Pointcept's released indoor recipes (``transform.py`` at d74c646).
+Definitions and numbers as in Pointcept's released recipes (``transform.py`` at d74c646).
 """
 
 from dataclasses import replace
@@ -8,12 +8,22 @@ from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64
-from pydantic import Field, PositiveFloat
+from pydantic import AfterValidator, Field, PositiveFloat
 
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _not_empty(box: tuple[float, ...]) -> tuple[float, ...]:
+    if any(low >= high for low, high in zip(box[:3], box[3:], strict=True)):
+        raise ValueError("a box is the least x, y, z and then the greatest x, y, z")
+    return box
+
+
+Box = Annotated[tuple[float, float, float, float, float, float], AfterValidator(_not_empty)]
+"""Least x, y, z, then greatest x, y, z, metres."""
 
 
 class Center(Section):
@@ -91,6 +101,24 @@ class Jitter(Section):
         """The scene, blurred."""
         noise = rng.standard_normal(scene.coord.shape, np.float32) * np.float32(self.sigma)
         return replace(scene, coord=scene.coord + noise.clip(-self.clip, self.clip))
+
+
+class Clamp(Section):
+    """Moves each point outside of a box to the nearest point of its faces; none is dropped.
+
+    The official PointClip. What lies far away ends as a sheet on the faces, with its labels.
+    """
+
+    kind: Literal["clamp"] = "clamp"
+    box: Box | None = None
+    """That of the domain in the run file where absent."""
+
+    def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:  # noqa: ARG002
+        """The scene, within the box."""
+        if self.box is None:
+            raise ValueError("clamp was given no box")
+        low, high = np.array(self.box, np.float32).reshape(2, 3)
+        return replace(scene, coord=scene.coord.clip(low, high))
 
 
 def rotation(axis: Literal["x", "y", "z"], angle: float) -> Float64[np.ndarray, "3 3"]:

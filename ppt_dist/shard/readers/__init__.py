@@ -11,7 +11,7 @@ import pkgutil
 from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
-from ppt_dist.section import BadInput, nearest
+from ppt_dist.section import BadInput
 from ppt_dist.shard.readers.reading import Raw, Reading
 
 
@@ -36,8 +36,12 @@ _PARTS = {"reading", "ply", "normals", "label_table", "views"}
 
 
 def find_reader(name: str) -> Reader:
-    """The reader module called ``name``; `BadInput` names the known ones."""
+    """The reader module called ``name``; `BadInput` names those that exist."""
     known = {m.name for m in pkgutil.iter_modules(__path__)} - _PARTS
     if name not in known:
-        raise BadInput(f"no reader {name!r}: {nearest(name, sorted(known))}")
+        raise BadInput(
+            f"reader {name!r} does not exist: ppt_dist/shard/readers/ has "
+            f"{', '.join(sorted(known))}. A recipe may be written before its reader, but nothing "
+            "can be packed by it until then"
+        )
     return cast("Reader", importlib.import_module(f"{__name__}.{name}"))

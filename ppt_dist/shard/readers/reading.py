@@ -39,14 +39,15 @@ def check_scene(scene: Scene, where: Path) -> Scene:
     """The scene, if it can be packed.
 
     Raises:
-        BadInput: it has no point, or a coordinate or normal that is not finite; names ``where``.
+        BadInput: it has no point, or a coordinate, normal or strength that is not finite; names
+            ``where``.
     """
     if not len(scene):
         raise BadInput(f"{where}: no points")
-    for name in ("coord", "normal"):
+    for name in ("coord", "normal", "strength"):
         array = getattr(scene, name)
         if array is not None and not np.isfinite(array).all():
-            first = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+            first = int(np.argwhere(~np.isfinite(array))[0][0])
             raise BadInput(
                 f"{where}: {name} of point {first} is not finite: {array[first].tolist()}"
             )

@@ -12,14 +12,15 @@ No labelled sample of the release was at hand; see docs/domains.md for what that
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from pydantic import Field, PositiveFloat
 
 from ppt_dist.scene.scene import UNLABELLED, Scene
@@ -30,12 +31,19 @@ from ppt_dist.shard.readers.reading import Raw, Reading, check_scene
 
 _MEMBER = re.compile(
     r"Structured3D/(?P<scene>scene_\d{5})/2D_rendering/(?P<room>\d+)/"
-    r"(?P<view>panorama|perspective)/(?P<part>.+)"
+    r"(?P<view>panorama|perspective)/"
+    r"(?P<part>full/(.+/)?(depth|semantic|rgb_\w+)\.png|(.+/)?camera_\w+\.txt)"
 )
+"""Members that are read; a release has a million others."""
 _CAMERAS = {"panorama": "camera_xyz.txt", "perspective": "camera_pose.txt"}
 _MILLIMETRES = 1000.0
 _DEPTH, _COLOR, _IDS = ("I;16",), ("RGB", "RGBA"), ("P", "L")
 """Pillow's names of what the pixels of an image may be."""
+OPEN = 64
+"""Zip files that are kept open; the release has fewer."""
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
+"""What reading a member raises where it is damaged, encrypted or strangely compressed."""
+_NO_IMAGE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 View = Literal["panorama", "perspective"]
 
@@ -86,7 +94,10 @@ def find(root: Path, listed: str) -> dict[str, Path]:
 def read(scene_id: str, place: Path, raw: Raw) -> Reading:
     """The room, from all of its views."""
     options = parse(Options, raw.recipe.options, raw.folder / "recipe.toml: options")
-    members = _members(_zips(place))[scene_id]
+    known = _members(_zips(place))
+    if scene_id not in known:
+        raise BadInput(f"{place}: no zip file there has {scene_id}")
+    members = known[scene_id]
     points = [
         _read_view(members, folder, kind, raw, options) for folder, kind in _views(members, options)
     ]
@@ -128,12 +139,12 @@ def _rooms(zips: tuple[_Zip, ...]) -> dict[str, tuple[str, ...]]:
     return rooms
 
 
-@cache
+@lru_cache(maxsize=OPEN)
 def _open(archive: _Zip) -> zipfile.ZipFile:
     """Kept open: the index of a zip of the release takes seconds to read."""
     try:
         return zipfile.ZipFile(archive.path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except zipfile.BadZipFile as error:
         raise BadInput(f"{archive.path}: not a zip file: {error}") from None
 
 
@@ -197,7 +208,7 @@ def _member(members: dict[str, _Member], name: str) -> _Member:
 def _bytes(member: _Member) -> bytes:
     try:
         return _open(member.archive).read(member.name)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise BadInput(f"{member.where}: {error}") from None
 
 
@@ -216,7 +227,7 @@ def _image(
     try:
         with Image.open(io.BytesIO(_bytes(member)), formats=("PNG",)) as image:
             mode, pixels = image.mode, np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except _NO_IMAGE as error:
         raise BadInput(f"{member.where}: not a PNG image: {error}") from None
     if mode not in modes:
         raise BadInput(f"{member.where} has pixels of mode {mode}, not {' or '.join(modes)}")

@@ -30,9 +30,10 @@ class Engine(Protocol):
         """Add ``share`` times the gradient of the lot's loss."""
         ...
 
-    def update(self, rate: float, active: frozenset[str]) -> float:
+    def update(self, rate: float, active: frozenset[str], momentum: float | None = None) -> float:
         """Clip and step the shared parameters and those of the ``active`` domains.
 
+        The optimiser's own momentum stays where none is given.
         Returns the norm of all gradients before clipping.
         """
         ...

@@ -47,7 +47,7 @@ class PlainEngine:
             lot, self._criterion, self._ranks, self._model, lambda loss: (loss * share).backward()
         )
 
-    def update(self, rate: float, active: frozenset[str]) -> float:
+    def update(self, rate: float, active: frozenset[str], momentum: float | None = None) -> float:
         """Clip and step; returns the norm before clipping."""
         gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
         for gradient in gradients:
@@ -55,7 +55,7 @@ class PlainEngine:
         norm = nn.utils.get_total_norm(gradients)
         if self._clip is not None:
             nn.utils.clip_grads_with_norm_(self._model.parameters(), self._clip, norm)
-        set_rate(self._optimizer, rate)
+        set_rate(self._optimizer, rate, momentum)
         self._optimizer.active = active
         self._optimizer.step()
         self._optimizer.zero_grad()

@@ -65,9 +65,9 @@ class ZeroEngine:
             lambda loss: self._engine.backward(loss * scale),
         )
 
-    def update(self, rate: float, active: frozenset[str]) -> float:
+    def update(self, rate: float, active: frozenset[str], momentum: float | None = None) -> float:
         """Reduce, clip and step; returns the norm before clipping."""
-        set_rate(self._optimizer, rate)
+        set_rate(self._optimizer, rate, momentum)
         self._optimizer.active = active
         self._engine.step()
         norm = self._engine.get_global_grad_norm()

@@ -19,8 +19,8 @@ from ppt_dist.view.report.gallery import MODES, Colors, Exhibit, exhibit
 
 _ASSETS = Path(__file__).parent / "assets"
 _COLUMNS = {
-    "mIoU": "miou_present",
-    "mIoU, all classes": "miou",
+    "mIoU (present)": "miou_present",
+    "mIoU": "miou",
     "mAcc": "macc_present",
     "allAcc": "allacc",
 }

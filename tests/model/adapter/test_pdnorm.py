@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from ppt_dist.model.adapter.modulation import Modulation
-from ppt_dist.model.adapter.norm import EVERY_DOMAIN
 from ppt_dist.model.adapter.pdnorm import PDNorm, PDNormConfig
+from ppt_dist.model.bank import EVERY_DOMAIN
 from ppt_dist.model.prompt import Prompt
 
 DOMAINS = ("scannet", "s3dis")

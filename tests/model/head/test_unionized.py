@@ -57,3 +57,7 @@ def test_no_voxel_gives_no_row_and_gradients_of_zeros(share):
     out.sum().backward()
     assert out.shape == (0, 4)
     assert all(p.grad is not None and not p.grad.any() for p in head.parameters())
+
+
+def test_a_state_dict_holds_one_layer_and_nothing_else():
+    assert list(make(share=True).state_dict()) == ["linear.weight", "linear.bias"]

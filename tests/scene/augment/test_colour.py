@@ -5,9 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ppt_dist.scene.augment.colour import ChromaticJitter, ChromaticTranslation
+from ppt_dist.scene.augment.colour import (
+    ChromaticAutoContrast,
+    ChromaticJitter,
+    ChromaticTranslation,
+)
 
-EACH = pytest.mark.parametrize("augment", [ChromaticTranslation(share=1), ChromaticJitter(share=1)])
+EACH = pytest.mark.parametrize(
+    "augment",
+    [ChromaticAutoContrast(share=1), ChromaticTranslation(share=1), ChromaticJitter(share=1)],
+)
 
 
 @EACH
@@ -16,8 +23,14 @@ def test_a_scene_without_colour_stays_as_it_is(scene, augment):
     assert augment(bare, np.random.default_rng(0)) is bare
 
 
+def dull(scene):
+    """The scene with colours from 40 to 167."""
+    return replace(scene, color=scene.color // 2 + 40)
+
+
 @EACH
 def test_colours_change_stay_bytes_and_nothing_else_moves(scene, augment):
+    scene = dull(scene)
     changed = augment(scene, np.random.default_rng(0))
     assert changed.color.dtype == np.uint8
     assert not np.array_equal(changed.color, scene.color)
@@ -56,7 +69,40 @@ def test_jitter_has_its_spread(scene):
     assert abs(noise.mean()) < 2
 
 
-@pytest.mark.parametrize("kind", [ChromaticTranslation, ChromaticJitter])
+def contrast(scene, rng, **options):
+    color = ChromaticAutoContrast(share=1, **options)(scene, rng).color
+    assert color is not None
+    return color
+
+
+def test_full_contrast_spreads_each_channel_over_the_whole_range_and_keeps_its_order(scene):
+    scene = dull(scene)
+    low, high = scene.color.min(axis=0).astype(float), scene.color.max(axis=0)
+
+    full = contrast(scene, np.random.default_rng(0), blend=1)
+    half = contrast(scene, np.random.default_rng(0), blend=0.5)
+
+    stretched = (scene.color - low) / (high - low) * 255
+    assert full.min(axis=0).tolist() == [0, 0, 0]
+    assert full.max(axis=0).tolist() == [255, 255, 255]
+    assert full == pytest.approx(stretched, abs=0.51)
+    assert half == pytest.approx((scene.color + stretched) / 2, abs=0.51)
+
+
+def test_contrast_draws_how_much_it_blends(scene):
+    scene, rng = dull(scene), np.random.default_rng(0)
+    tops = [contrast(scene, rng).max() for _ in range(200)]
+    assert min(tops) < 175
+    assert max(tops) > 247
+
+
+def test_a_channel_of_one_value_has_no_contrast_to_gain(scene):
+    scene.color[:, 1] = 90
+    color = contrast(scene, np.random.default_rng(0), blend=1)
+    assert (color[:, 1] == 90).all()
+
+
+@pytest.mark.parametrize("kind", [ChromaticAutoContrast, ChromaticTranslation, ChromaticJitter])
 def test_a_share_of_none_changes_none(scene, kind):
     rng = np.random.default_rng(0)
     assert all(kind(share=0)(scene, rng) is scene for _ in range(20))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ppt_dist.scene.augment.geometry import Center, Flip, Jitter, Rotate, Scale, rotation
+from ppt_dist.scene.augment.geometry import Center, Clamp, Flip, Jitter, Rotate, Scale, rotation
 
 
 @pytest.fixture
@@ -101,3 +101,22 @@ def test_the_same_generator_gives_the_same_bytes_and_labels_stay(scene, augment)
     assert one.coord.dtype == np.float32
     assert one.segment is scene.segment
     assert one.color is scene.color
+
+
+def test_clamping_moves_points_to_the_faces_and_drops_none(scene, rng):
+    box = (10.5, -19.5, 1.5, 12.0, -18.0, 2.0)
+    clamped = Clamp(box=box)(scene, rng)
+    assert len(clamped) == len(scene)
+    assert clamped.segment is scene.segment
+    for axis, (low, high) in enumerate(zip(box[:3], box[3:], strict=True)):
+        before, after = scene.coord[:, axis], clamped.coord[:, axis]
+        inside = (before > low) & (before < high)
+        assert np.array_equal(after[inside], before[inside])
+        assert set(after[~inside].tolist()) == {low, high}
+
+
+def test_a_box_without_room_is_refused_and_so_is_none_at_all(scene, rng):
+    with pytest.raises(ValueError, match="least x, y, z and then the greatest"):
+        Clamp(box=(0, 0, 1, 5, 5, 1))
+    with pytest.raises(ValueError, match="given no box"):
+        Clamp()(scene, rng)

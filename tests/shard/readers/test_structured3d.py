@@ -154,15 +154,38 @@ def test_a_semantic_pixel_is_the_index_and_not_the_colour_of_its_palette(made):
     assert {1, 2, 22} <= ids <= {0, *range(1, 41)}
 
 
-def altered(made, tmp_path, change):
+def altered(made, tmp_path, change, compression=zipfile.ZIP_STORED):
     """The zips with some members changed (None: left out)."""
     for path in made.glob("*_00000.zip"):
         with zipfile.ZipFile(path) as source:
             members = {name: change(name, source.read(name)) for name in source.namelist()}
-        with zipfile.ZipFile(tmp_path / path.name, "w") as copy:
+        with zipfile.ZipFile(tmp_path / path.name, "w", compression) as copy:
             for name in [name for name, content in members.items() if content is not None]:
                 copy.writestr(name, members[name])
     return tmp_path
+
+
+@pytest.mark.parametrize("place", [40, 300, 2000])
+def test_a_damaged_byte_in_a_compressed_zip_is_bad_input_that_names_the_member(
+    made, tmp_path, place
+):
+    altered(made, tmp_path, lambda _name, content: content, zipfile.ZIP_DEFLATED)
+    path = tmp_path / "Structured3D_panorama_00000.zip"
+    with zipfile.ZipFile(path) as archive:
+        (member,) = (m for m in archive.infolist() if m.filename.endswith("full/depth.png"))
+        start = member.header_offset + 30 + len(member.filename)
+    content = bytearray(path.read_bytes())
+    assert place < member.compress_size
+    content[start + place] ^= 0xFF
+    path.write_bytes(content)
+
+    with pytest.raises(BadInput, match=r"panorama/full/depth\.png: "):
+        read(tmp_path)
+
+
+def test_a_room_that_no_zip_holds_is_bad_input(made):
+    with pytest.raises(BadInput, match="no zip file there has scene_00000_room_9"):
+        structured3d.read("scene_00000_room_9", made, Raw(made, RECIPE, FOLDER))
 
 
 def png(pixels):
