@@ -30,4 +30,16 @@ def main() -> None:
         sys.exit(3)
 
 
-from ppt_dist.cli import evaluate, plan, predict, raw, report, runs, shards, text, train, weights  # noqa: E402,F401 - they register their commands
+from ppt_dist.cli import (  # noqa: E402,F401 - they register their commands
+    evaluate,
+    plan,
+    predict,
+    raw,
+    report,
+    runs,
+    shards,
+    test,
+    text,
+    train,
+    weights,
+)
