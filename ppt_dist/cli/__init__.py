@@ -19,12 +19,27 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; bad input ends with exit code 2 and its own words."""
+    """Run the command line; bad input and errors of files end with their own words."""
     try:
         app()
     except BadInput as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(3)
 
 
-from ppt_dist.cli import evaluate, plan, predict, raw, report, runs, shards, text, train, weights  # noqa: E402,F401 - they register their commands
+from ppt_dist.cli import (  # noqa: E402,F401 - they register their commands
+    evaluate,
+    plan,
+    predict,
+    raw,
+    report,
+    runs,
+    shards,
+    test,
+    text,
+    train,
+    weights,
+)

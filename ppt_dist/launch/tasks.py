@@ -43,7 +43,8 @@ class Tasks:
         except (OSError, RuntimeError, ValueError, RayError) as error:
             raise RunFailed(
                 f"no Ray cluster at {self._address!r}: {_first_line(error)}: "
-                "give auto on one of its nodes, or the HOST:PORT that ray start --head printed"
+                "give auto on one of its nodes, or the HOST:PORT that ray start --head printed, "
+                "with RAY_AUTH_MODE and RAY_AUTH_TOKEN_PATH as the cluster was started"
             ) from None
         self._aside.__enter__()
         return self

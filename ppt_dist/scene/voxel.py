@@ -48,7 +48,7 @@ def grid_sample(
     Raises:
         BadInput: the scan is too wide for the edge.
     """
-    cell = _cells(coord, edge)
+    cell = cells(coord, edge)
     groups = group(packed(cell))
     chosen = groups.order[groups.start] if rng is None else groups.one_of_each(rng)
     return GridSample(cell[chosen], chosen, groups.inverse())
@@ -84,10 +84,10 @@ def group(key: Int64[np.ndarray, " points"]) -> Groups:
 
 def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
     """Number of cells of ``edge`` metres that hold a point: a scene's cost."""
-    return len(np.unique(packed(_cells(coord, edge))))
+    return len(np.unique(packed(cells(coord, edge))))
 
 
-def _cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndarray, "points 3"]:
+def cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndarray, "points 3"]:
     """Axis by axis, in few bytes a point: a scan may have tens of millions."""
     cell = np.zeros(coord.shape, np.int32)
     for axis in range(3 if len(coord) else 0):

@@ -92,6 +92,7 @@ def pack(
     done = before is not None and inputs.splits.items() <= before.splits.items()
     if before is not None and done and (options.skip_broken or not before.broken):
         return PackReport(folder, read_manifest(folder), (), before.broken, unchanged=True)
+    replaced = before is not None and not _same_recipe(folder, recipe)
     staging = open_staging(folder, inputs)
     jobs = {split: _jobs(split, part, staging, source) for split, part in found.items()}
     packed = _work([job for part in jobs.values() for job in part], options.spread, on_scenes)
@@ -111,6 +112,8 @@ def pack(
     manifest = fresh.model_copy(update={"splits": kept | fresh.splits})
     publish(folder, manifest, joined(before, Inputs(splits=inputs.splits, broken=broken), kept))
     notes = tuple(note for name in sorted(packed) for note in packed[name].notes)
+    if replaced:
+        notes += (f"{folder} held shards of another recipe; these took their places",)
     return PackReport(folder, manifest, notes, broken, unchanged=False)
 
 
@@ -176,6 +179,14 @@ def _work(
     return packed
 
 
+def _same_recipe(folder: Path, recipe: Recipe) -> bool:
+    return read_manifest(folder).recipe_sha256 == _digest(recipe)
+
+
+def _digest(recipe: Recipe) -> str:
+    return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
+
+
 def _split(parts: list[Packed], absent: tuple[str, ...], classes: int) -> Split:
     nothing = (0,) * classes
     by_class = zip(nothing, *(part.points_by_class for part in parts), strict=True)
@@ -195,7 +206,7 @@ def _manifest(recipe: Recipe, splits: dict[str, Split]) -> Manifest:
         domain=recipe.name,
         title=recipe.title,
         licence=recipe.licence,
-        recipe_sha256=hashlib.sha256(recipe.model_dump_json().encode()).hexdigest(),
+        recipe_sha256=_digest(recipe),
         grid=recipe.grid,
         cost_grid=recipe.cost_grid,
         channels=recipe.channels,

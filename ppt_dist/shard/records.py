@@ -28,6 +28,8 @@ class Records:
         self.points: Int64[np.ndarray, " scenes"] = np.array(
             [e.points for _, e in entries], np.int64
         )
+        self.crc32 = tuple(entry.crc32 for _, entry in entries)
+        """Of the bytes of each record."""
         self._entries = entries
         self._files: dict[Path, int] = {}
 

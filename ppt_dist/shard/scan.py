@@ -15,6 +15,8 @@ from ppt_dist.shard.recipe import Recipe
 
 NEIGHBOURS = 16
 """Points that a normal is estimated from where a file has neither normals nor faces."""
+FARTHEST = 10_000.0
+"""Metres from the origin; float32 keeps a millimetre there."""
 FORMATS = ".ply, .npy of [points, 3, 6 or 9], a scan of the domain's raw format, a folder of files"
 
 
@@ -35,7 +37,7 @@ class Scan(NamedTuple):
     def read(self) -> Scene:
         """The scan, its points in the order of the file; `BadInput` where it cannot be read."""
         if self.raw is None:
-            return check_scene(_READ[self.path.suffix](self.path), self.path)
+            return check_scene(_READ[self.path.suffix.lower()](self.path), self.path)
         return find_reader(self.raw.recipe.reader).read(self.scan_id, self.path, self.raw).scene
 
 
@@ -52,7 +54,7 @@ def find_scans(path: Path, recipe: Recipe, folder: Path) -> list[Scan]:
         BadInput: it is none of these.
     """
     reader, path = find_reader(recipe.reader), path.absolute()
-    if path.suffix in _READ and path.is_file():
+    if path.suffix.lower() in _READ and path.is_file():
         return [Scan(path.stem, path, None)]
     for root, listed in (
         (path.parent.parent, f"{path.parent.name}/{path.name}"),
@@ -62,8 +64,12 @@ def find_scans(path: Path, recipe: Recipe, folder: Path) -> list[Scan]:
         if found:
             raw = Raw(root, recipe, folder)
             return [Scan(name, place, raw) for name, place in found.items()]
-    files = sorted(p for p in path.iterdir() if p.suffix in _READ) if path.is_dir() else [path]
-    if not files or not all(file.is_file() and file.suffix in _READ for file in files):
+    if not path.exists():
+        raise BadInput(f"{path} does not exist")
+    files = (
+        sorted(p for p in path.iterdir() if p.suffix.lower() in _READ) if path.is_dir() else [path]
+    )
+    if not files or not all(file.is_file() and file.suffix.lower() in _READ for file in files):
         raise BadInput(f"{path} is no scan of {recipe.name} or of another known format: {FORMATS}")
     return [Scan(file.stem, file, None) for file in files]
 
@@ -106,10 +112,22 @@ def _from_npy(path: Path) -> Scene:
 def _scene(
     path: Path, coord: np.ndarray, color: np.ndarray | None, normal: np.ndarray | None
 ) -> Scene:
+    _check_range(coord, path)
     if normal is None and np.isfinite(coord).all():
         normal = of_points(coord, NEIGHBOURS)
     none = np.full(len(coord), UNLABELLED, np.int32)
     return Scene(path.stem, coord, none.astype(np.int16), none, color, normal)
+
+
+def _check_range(coord: np.ndarray, path: Path) -> None:
+    """Refuse georeferenced coordinates, millimetres and strays: cells would be guesses."""
+    far = np.flatnonzero(np.nanmax(np.abs(coord), axis=1, initial=0) > FARTHEST)
+    if len(far):
+        raise BadInput(
+            f"{path}: {len(far)} of {len(coord)} points lie more than {FARTHEST:,.0f} m from the "
+            f"origin, such as point {far[0]} at {coord[far[0]].tolist()}: coordinates must be "
+            "metres, with an offset near the scan taken off and strays left out"
+        )
 
 
 _READ = {".ply": _from_ply, ".npy": _from_npy}

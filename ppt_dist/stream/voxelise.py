@@ -39,28 +39,32 @@ class Voxelise(NamedTuple):
         scene = scene.take(sample.chosen[kept])
         if self.center:
             scene = Center(floor=False)(scene, rng)
-        return VoxelScene(scene.name, sample.grid[kept], self._features(scene), scene.segment)
+        return VoxelScene(scene.name, sample.grid[kept], self.features(scene), scene.segment)
 
     def evaluate(self, scene: Scene) -> VoxelScene:
         """Sample the first point of each voxel; keeps the way back to all points.
 
         Of the augmentations the clamp to a box is done here too, as in the official validation.
         """
-        fixed: list[Augment] = [Center()] if self.center else []
-        fixed += [augment for augment in self.augment if isinstance(augment, Clamp)]
-        placed = scene
-        for augment in fixed:
-            placed = augment(placed, np.random.default_rng(0))
+        placed = self.placed(scene)
         sample = grid_sample(placed.coord, self.edge)
         voxels = placed.take(sample.chosen)
         return VoxelScene(
             name=scene.name,
             grid=sample.grid,
-            feat=self._features(voxels),
+            feat=self.features(voxels),
             label=voxels.segment,
             inverse=sample.inverse,
             point_label=scene.segment,
         )
+
+    def placed(self, scene: Scene) -> Scene:
+        """The scene where evaluation sees it: over the origin, and within its box."""
+        fixed: list[Augment] = [Center()] if self.center else []
+        fixed += [augment for augment in self.augment if isinstance(augment, Clamp)]
+        for augment in fixed:
+            scene = augment(scene, np.random.default_rng(0))
+        return scene
 
     def _cropped(
         self, coord: Float32[np.ndarray, "voxels 3"], rng: np.random.Generator
@@ -71,7 +75,8 @@ class Voxelise(NamedTuple):
             kept = crop(coord, max(int(self.crop_share * len(coord)), 1), rng)
         return kept[crop(coord[kept], self.crop, rng)]
 
-    def _features(self, scene: Scene) -> Float32[np.ndarray, "voxels channels"]:
+    def features(self, scene: Scene) -> Float32[np.ndarray, "voxels channels"]:
+        """What the net is told of points that stand for their voxels."""
         columns = [self._channel(scene, name) for name in self.channels]
         return np.concatenate(columns, axis=1, dtype=np.float32)
 

@@ -48,8 +48,11 @@ def read_folder(folder: Path) -> RunConfig:
     path = folder / RUN_FILE
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"{folder} is not a run's folder: it has no {RUN_FILE}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadInput(
+            f"{folder} is not a run's folder: it has no {RUN_FILE}; give the folder that training "
+            "made, such as runs/NAME"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not a TOML file: {error}") from None
     return parse(RunConfig, table, path)

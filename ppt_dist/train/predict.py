@@ -105,7 +105,11 @@ def _halved(
 
 
 def _part(voxels: VoxelScene, rows: Int64[np.ndarray, " seen"]) -> VoxelScene:
-    """Some voxels, moved by whole strides, so that they meet the same cells of coarser grids."""
-    grid = voxels.grid[rows]
-    moved = grid - grid.min(axis=0, initial=np.iinfo(np.int32).max) // ALIGNED * ALIGNED
-    return VoxelScene(voxels.name, moved, voxels.feat[rows], voxels.label[rows])
+    """Some voxels, moved so that they meet the same cells of coarser grids."""
+    grid = aligned(voxels.grid[rows])
+    return VoxelScene(voxels.name, grid, voxels.feat[rows], voxels.label[rows])
+
+
+def aligned(grid: Int32[np.ndarray, "seen 3"]) -> Int32[np.ndarray, "seen 3"]:
+    """The cells near the origin, moved by whole strides."""
+    return grid - grid.min(axis=0, initial=np.iinfo(np.int32).max) // ALIGNED * ALIGNED

@@ -44,13 +44,11 @@ class Tally:
         self, i: int, label: Int64[Tensor, " points"], prediction: Int64[Tensor, " points"]
     ) -> None:
         """Count scene ``i``; scenes come in ascending order."""
-        matrix = confusion(label, prediction, len(self._labels))
+        matrix, row = count(self._labels, label, prediction)
         self.matrix += matrix
-        labelled, right = int(matrix.sum()), int(matrix.diagonal().sum())
-        miou = score(matrix, self._labels).miou_present
-        self.by_scene[i] = torch.tensor([len(label), labelled, right, miou], dtype=torch.float64)
-        if labelled:
-            self._keep(Kept(i, miou, prediction.numpy().astype(np.int16)))
+        self.by_scene[i] = row
+        if row[LABELLED]:
+            self._keep(Kept(i, float(row[MIOU]), prediction.numpy().astype(np.int16)))
 
     def merge(self, other: "Tally") -> None:
         """Take in what another has counted, of other scenes."""
@@ -66,6 +64,16 @@ class Tally:
             first = held is not None and scene.miou == held.miou and scene.scene < held.scene
             if held is None or first or beats(scene.miou, held.miou):
                 self.kept[kind] = scene
+
+
+def count(
+    labels: LabelSet, label: Int64[Tensor, " points"], prediction: Int64[Tensor, " points"]
+) -> tuple[Int64[Tensor, "classes classes"], Float64[Tensor, " 4"]]:
+    """A scene's confusion, and its row of `Tally.by_scene`."""
+    matrix = confusion(label, prediction, len(labels))
+    miou = score(matrix, labels).miou_present
+    sums = [len(label), int(matrix.sum()), int(matrix.diagonal().sum()), miou]
+    return matrix, torch.tensor(sums, dtype=torch.float64)
 
 
 def extremes(by_scene: Float64[Tensor, "scenes 4"]) -> dict[str, int]:

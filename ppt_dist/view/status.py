@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from ppt_dist.journal.journal import read_events
 from ppt_dist.launch.start import result_of
 from ppt_dist.section import BadInput
+from ppt_dist.train.checkpoint import CHECKPOINTS, COMMIT
 from ppt_dist.train.folder import RUN_FILE, read_folder
 
 QUIET = 120.0
@@ -70,7 +71,7 @@ def status(folder: Path) -> Status:
     state = _state(events, quiet, finished=result is not None)
     done = steps[-1]["step"] + 1 if steps else 0
     pace = _pace(steps)
-    saved = [str(e["checkpoint"]) for e in events if e["event"] == "checkpoint"]
+    saved = sorted(path.parent.name for path in folder.glob(f"{CHECKPOINTS}/*/{COMMIT}"))
     return Status(
         run=run.name,
         folder=str(folder),

@@ -120,6 +120,7 @@ def test_validate_finds_a_flipped_byte_with_exit_code_1_and_names_shard_and_key(
         (("validate", "absent"), "absent"),
         (("info", "absent"), "absent"),
         (("evaluate", "absent"), "absent is not a run's folder"),
+        (("test", "absent"), "absent is not a run's folder"),
         (("train", "absent.toml"), "absent.toml: no such file"),
         (("plan", "absent.toml"), "absent.toml: no such file"),
         (("raw", "make", "--out", "raw", "--domain", "kitti"), "of scannet, s3dis, structured3d"),

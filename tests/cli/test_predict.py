@@ -69,7 +69,7 @@ def test_what_the_model_does_not_know_is_refused_and_nothing_is_written(trained,
         ((trained, tmp_path / "own.npy", "--domain", "s3dis", "--out", tmp_path), "its labels"),
         ((trained, tmp_path / "own.npy", "--domain", "kitti"), "known: s3dis, scannet"),
         ((tmp_path, tmp_path / "own.npy", "--domain", "s3dis"), "is not a run's folder"),
-        ((trained, tmp_path / "none.e57", "--domain", "s3dis"), "known format"),
+        ((trained, tmp_path / "none.e57", "--domain", "s3dis"), "does not exist"),
     ):
         with pytest.raises(BadInput, match=told):
             predict(*(words if "--out" in words else (*words, "--out", out)))

@@ -51,7 +51,7 @@ def test_a_file_is_found_from_the_folder_that_it_lies_in(table, tmp_path, monkey
     for domain in ("scannet", "s3dis", "structured3d"):
         (scene,) = read(Path("mine.npy"), domain)
         assert len(scene) == 50
-        with pytest.raises(BadInput, match=r"other\.npy is no scan"):
+        with pytest.raises(BadInput, match=r"other\.npy does not exist"):
             read(Path("other.npy"), domain)
 
 
@@ -97,7 +97,7 @@ def test_a_table_that_is_no_scan_is_refused_by_its_file_and_reason(tmp_path, con
 
 def test_an_unknown_format_is_answered_with_the_known_ones(tmp_path):
     (tmp_path / "scan.e57").write_bytes(b"ASTM-E57")
-    for path in (tmp_path / "scan.e57", tmp_path, tmp_path / "absent"):
+    for path in (tmp_path / "scan.e57", tmp_path):
         with pytest.raises(BadInput, match=r"\.ply, \.npy of"):
             read(path)
 
@@ -114,3 +114,28 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
         with pytest.raises(BadInput, match=name):
             read(tmp_path / name)
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("far", [1e30, 4.5e5])
+def test_coordinates_that_float32_cannot_keep_are_refused_with_file_and_point(table, tmp_path, far):
+    table[7, 1] = far
+    np.save(tmp_path / "utm.npy", table)
+    with pytest.raises(BadInput, match=r"utm\.npy: 1 of 50 points .* such as point 7 at"):
+        read(tmp_path / "utm.npy")
+
+
+def test_an_ascii_file_without_a_point_is_refused(tmp_path):
+    header = [
+        "ply",
+        "format ascii 1.0",
+        "element vertex 0",
+        *(f"property float {a}" for a in "xyz"),
+    ]
+    (tmp_path / "none.ply").write_text("\n".join([*header, "end_header", ""]))
+    with pytest.raises(BadInput, match=r"none\.ply: no points"):
+        read(tmp_path / "none.ply")
+
+
+def test_what_is_not_there_is_told_apart_from_what_is_no_scan(tmp_path):
+    with pytest.raises(BadInput, match="does not exist"):
+        read(tmp_path / "absent.ply")

@@ -68,7 +68,10 @@ def test_after_a_restart_the_newest_attempt_counts(folder):
     write_steps(folder, 1, range(6))
     journal = write_steps(folder, 2, range(4, 5))
     journal.write("fault", text="a fetcher died")
-    journal.write("checkpoint", checkpoint="step-00000004", step=4)
+    for name in ("step-00000002", "step-00000004", "step-00000006"):
+        (folder / "checkpoints" / name).mkdir(parents=True)
+    for name in ("step-00000002", "step-00000004"):
+        (folder / "checkpoints" / name / "COMMIT.json").touch()
     found = status(folder)
     assert (found.step, found.attempt) == (5, 2)
     assert found.faults == ("a fetcher died",)

@@ -58,8 +58,8 @@ class Rotate(Section):
         pivot = np.zeros(3, np.float32)
         if self.axis != "z":
             pivot = (scene.coord.min(axis=0) + scene.coord.max(axis=0)) / 2
-        normal = None if scene.normal is None else _turned(scene.normal, turn)
-        return replace(scene, coord=_turned(scene.coord - pivot, turn) + pivot, normal=normal)
+        normal = None if scene.normal is None else turned(scene.normal, turn)
+        return replace(scene, coord=turned(scene.coord - pivot, turn) + pivot, normal=normal)
 
 
 class Scale(Section):
@@ -130,7 +130,7 @@ def rotation(axis: Literal["x", "y", "z"], angle: float) -> Float64[np.ndarray, 
     return matrix
 
 
-def _turned(
+def turned(
     rows: Float32[np.ndarray, "points 3"], turn: Float64[np.ndarray, "3 3"]
 ) -> Float32[np.ndarray, "points 3"]:
     """Each row turned, column by column: the same sums everywhere, unlike a matrix product."""

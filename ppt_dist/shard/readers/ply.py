@@ -133,6 +133,7 @@ def _ascii(body: bytes, elements: list[_Element]) -> dict[str, np.ndarray]:
         flat = _flat(row)
         if values.size != element.rows * len(flat.names or ()):
             raise BadInput(f"cut off: {element.rows} rows of {element.name} are not all there")
+        values = values.reshape(element.rows, len(flat.names or ()))
         table = np.zeros(element.rows, flat)
         for i, name in enumerate(flat.names or ()):
             table[name] = values[:, i]

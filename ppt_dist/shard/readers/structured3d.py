@@ -21,7 +21,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int16, UInt8
 from PIL import Image
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from ppt_dist.scene.scene import UNLABELLED, Scene
 from ppt_dist.scene.voxel import grid_sample
@@ -58,6 +58,8 @@ class Options(Section):
     """Least ``|cos|`` between a pixel's ray and its normal."""
     sampling: PositiveFloat
     """Edge of the cells of which one point stays, metres."""
+    highest_id: PositiveInt
+    """Of the semantic ids that the format knows."""
 
 
 class _Zip(NamedTuple):
@@ -84,6 +86,8 @@ class _Points(NamedTuple):
     color: UInt8[np.ndarray, "points 3"]
     normal: Float32[np.ndarray, "points 3"]
     segment: Int16[np.ndarray, " points"]
+    strange: int
+    """Of them with an id that the format does not know; they are unlabelled."""
 
 
 def find(root: Path, listed: str) -> dict[str, Path]:
@@ -98,17 +102,21 @@ def read(scene_id: str, place: Path, raw: Raw) -> Reading:
     if scene_id not in known:
         raise BadInput(f"{place}: no zip file there has {scene_id}")
     members = known[scene_id]
-    points = [
-        _read_view(members, folder, kind, raw, options) for folder, kind in _views(members, options)
-    ]
-    if not points:
+    views_of: dict[str, View] = dict(_views(members, options))
+    if not views_of:
         raise BadInput(f"{place}: {scene_id} has no {' or '.join(options.views)} view")
+    points = [_read_view(members, folder, kind, raw, options) for folder, kind in views_of.items()]
     scene = _joined(scene_id, points)
     if options.frame == "official":
         scene = _mirrored(scene)
     check_scene(scene, place / scene_id)
     first = grid_sample(scene.coord, options.sampling).chosen
-    return Reading(scene.take(np.sort(first)))
+    absent = [kind for kind in options.views if kind not in views_of.values()]
+    notes = tuple(f"{place}: {scene_id} has no {kind} view" for kind in absent)
+    strange = sum(part.strange for part in points)
+    if strange:
+        notes += (f"{place}: {scene_id}: {strange} points of ids above {options.highest_id}",)
+    return Reading(scene.take(np.sort(first)), notes)
 
 
 def _zips(root: Path) -> tuple[_Zip, ...]:
@@ -149,11 +157,11 @@ def _open(archive: _Zip) -> zipfile.ZipFile:
 
 
 def _views(members: dict[str, _Member], options: Options) -> Iterator[tuple[str, View]]:
-    """Folder and kind of each furnished view with a depth image."""
-    for name in sorted(members):
-        folder, _, file = name.rpartition("/")
+    """Folder and kind of each furnished view that has an image of any sort."""
+    images = [name.rpartition("/")[0] for name in members if name.endswith(".png")]
+    for folder in sorted(set(images)):
         for kind in options.views:
-            if file == "depth.png" and folder.startswith(f"{kind}/full"):
+            if folder.startswith(f"{kind}/full"):
                 yield folder, kind
 
 
@@ -174,6 +182,7 @@ def _read_view(
         color[kept][:, :3],
         normal[kept].astype(np.float32),
         _segment(semantic, kept, raw),
+        int((semantic[kept] > options.highest_id).sum()),
     )
 
 
@@ -185,7 +194,7 @@ def _camera(
     name = f"{inside}/{_CAMERAS[kind]}"
     where = _member(members, name)
     try:
-        numbers = [float(word) for word in _bytes(where).split()]
+        numbers = [_finite(word) for word in _bytes(where).split()]
         if kind == "perspective":
             pose = views.pose_of(numbers)
             return pose.eye, views.perspective_rays(pose, shape[0], shape[1])
@@ -193,6 +202,13 @@ def _camera(
     except ValueError as error:
         raise BadInput(f"{where.where}: {error}") from None
     return np.array([x, y, z]), views.panorama_rays(shape[0], shape[1])
+
+
+def _finite(word: bytes) -> float:
+    number = float(word)
+    if not np.isfinite(number):
+        raise ValueError(f"{number} is not finite")
+    return number
 
 
 def _member(members: dict[str, _Member], name: str) -> _Member:
@@ -250,7 +266,8 @@ def _segment(
 
 
 def _joined(scene_id: str, parts: list[_Points]) -> Scene:
-    coord, color, normal, segment = (np.concatenate(p) for p in zip(*parts, strict=True))
+    rows = (part[:4] for part in parts)
+    coord, color, normal, segment = (np.concatenate(p) for p in zip(*rows, strict=True))
     none = np.full(len(coord), UNLABELLED, np.int32)
     return Scene(scene_id, coord, segment, none, color, normal)
 

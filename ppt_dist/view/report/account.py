@@ -53,7 +53,7 @@ def read_account(folder: Path) -> Account:
     """
     run = read_folder(folder)
     path = _newest_evaluation(folder)
-    table = _read_evaluation(path)
+    table = _read_evaluation(path, run.domains)
     events: list[dict[str, Any]] = [dict(e) for e in read_events(folder)]
     first = [e for e in events if e["writer"] == "rank-0"]
     steps = {e["step"]: e for e in first if e["event"] == "step"}
@@ -82,12 +82,16 @@ def _newest_evaluation(folder: Path) -> Path:
     return found[-1]
 
 
-def _read_evaluation(path: Path) -> dict[str, Any]:
+def _read_evaluation(path: Path, domains: Iterable[str]) -> dict[str, Any]:
     try:
         table = json.loads(path.read_text("utf-8"))
         if table["format"] == FORMAT:
-            return table
-        reason = f"format {table['format']}, this version reads {FORMAT}"
+            missing = [name for name in domains if not table["domains"].get(name)]
+            if not missing:
+                return table
+            reason = f"nothing of {', '.join(missing)}"
+        else:
+            reason = f"format {table['format']}, this version reads {FORMAT}"
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__} {error}"
     run, checkpoint = path.parent.parent, path.stem

@@ -194,11 +194,32 @@ def png(pixels):
     return buffer.getvalue()
 
 
+def test_a_view_that_a_room_lacks_and_ids_beyond_the_format_are_told(made, tmp_path):
+    def change(name, content):
+        if "/panorama/" in name:
+            return None
+        if "semantic" in name:
+            return png(np.full_like(np.asarray(Image.open(io.BytesIO(content))), 200))
+        return content
+
+    altered(made, tmp_path, change)
+    ((room, where),) = structured3d.find(tmp_path, "scene_00000").items()
+
+    reading = structured3d.read(room, where, Raw(tmp_path, RECIPE, FOLDER))
+
+    view, ids = reading.notes
+    assert view.endswith(f"{room} has no panorama view")
+    assert ids.endswith("points of ids above 40")
+    assert (reading.scene.segment == -1).all()
+
+
 @pytest.mark.parametrize(
     ("part", "content", "reason"),
     [
         ("panorama/full/rgb_rawlight.png", None, "lacks panorama/full/rgb_rawlight.png"),
         ("panorama/camera_xyz.txt", None, "lacks panorama/camera_xyz.txt"),
+        ("panorama/full/depth.png", None, "lacks panorama/full/depth.png"),
+        ("panorama/camera_xyz.txt", b"nan nan nan", "not finite"),
         ("full/0/camera_pose.txt", b"1 2 3", "3 numbers instead of"),
         ("full/0/camera_pose.txt", b"1 2 3 0 0 0 0 0 1 1 1 1", "a direction of length 0"),
         ("panorama/camera_xyz.txt", b"1 2 x", "could not convert"),
