@@ -4,16 +4,19 @@ With several processes (``-n 2``), slow tests of a file stay in one, for the sak
 share; so do all that use the one Ray cluster.
 """
 
+from collections.abc import Generator
+
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before pytest-xdist's own, which reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     items.sort(key=_cost)
     for item in items:
         if _cost(item):
             together = "ray" if "cluster" in getattr(item, "fixturenames", ()) else str(item.path)
             item.add_marker(pytest.mark.xdist_group(together))
+    return (yield)
 
 
 def _cost(item: pytest.Item) -> int:
