@@ -23,9 +23,11 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/ppt-dist demo
 
-# Quick tests first: a mistake shows within a minute. Ray's tests last, one summary for all.
+# On two processes. Quick tests first: a mistake shows within two minutes. What tests of a file share is made once.
+SLOW := slow or ranks or ray
 test: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder -p tests.quick_first --durations=10
+	$(BIN)/python -m pytest -q -n 2 -m "not ($(SLOW))"
+	$(BIN)/python -m pytest -q -n 2 -m "$(SLOW)" --dist loadfile --no-loadscope-reorder --durations=10
 
 check: install
 	$(BIN)/ruff format --check .

@@ -61,7 +61,7 @@ def pytest_runtest_makereport(item: pytest.Item):
     report = yield
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         listed = {line.split(": ")[0] for line in EXPECTED_SKIPS.read_text().splitlines()}
-        if item.nodeid.split("@")[0] not in listed:  # several processes add a group's name
+        if item.nodeid not in listed:
             report.outcome = "failed"
             report.longrepr = f"unexpected skip: {report.longrepr}"
     return report

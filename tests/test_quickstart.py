@@ -63,8 +63,8 @@ def test_every_block_is_run_but_those_that_need_what_is_not_here():
     assert [block.text for block in found if block.info == NOT_RUN] == [
         'make install\nexport PATH="$PWD/.venv/bin:$PATH"\n',
         "ppt-dist pack scannet --raw /data/scannet --out /data/shards --workers 8 --complete\n",
-        "ppt-dist text --encoder ViT-B-16 --weights ViT-B-16.safetensors --recipe scannet "
-        "--recipe s3dis --out words.safetensors\n",
+        "ppt-dist text --encoder ViT-B-16-quickgelu --weights ViT-B-16.safetensors "
+        "--recipe scannet --recipe s3dis --out words.safetensors\n",
         "ray job submit --address http://127.0.0.1:8265 -- "
         "ppt-dist train /shared/run.toml --ranks 2\n",
     ]
