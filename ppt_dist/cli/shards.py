@@ -18,7 +18,9 @@ def pack(
     recipe: Annotated[str, typer.Argument(help="A shipped domain's name, or a recipe's path.")],
     raw: Annotated[Path, typer.Option(help="Raw scans, or a folder with one of the domain.")],
     out: Annotated[Path, typer.Option(help="Gets a folder for the domain.")] = Path("shards"),
-    workers: Annotated[int, typer.Option(min=1, help="Processes; no byte depends on it.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes, where --ray is not given; no byte depends on it.")
+    ] = 1,
     ray: RayAddress = None,
     split: Annotated[list[str] | None, typer.Option(help="Only these splits.")] = None,
     skip_broken: Annotated[

@@ -18,7 +18,7 @@ RayAddress = Annotated[
         metavar="ADDRESS",
         envvar="RAY_ADDRESS",
         help="Spread the work over this Ray cluster: HOST:PORT, or auto on one of its nodes. "
-        "Paths must mean the same on all of them. Then --workers is not looked at.",
+        "Paths must mean the same on all of them.",
     ),
 ]
 

@@ -80,11 +80,12 @@ def _encoder(name: str, weights: Path | None, pretrained: str | None) -> Encoder
         from ppt_dist.text.minilm import minilm
 
         return minilm()
-    from ppt_dist.text.openclip import openclip, openclip_from_hub
+    from ppt_dist.text.openclip import check_name, openclip, openclip_from_hub
 
     if pretrained is not None:
         return openclip_from_hub(name, pretrained)
     if weights is None:
+        check_name(name)
         raise BadInput(
             f"--encoder {name} needs --weights FILE, or --pretrained NAME to download them"
         )

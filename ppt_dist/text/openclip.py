@@ -74,6 +74,11 @@ def openclip_from_hub(name: str, tag: str) -> Encoder:
     return _encoder(name, model, f"weights {tag} sha256 {digest}")
 
 
+def check_name(name: str) -> None:
+    """`BadInput` where open_clip has no model of this name."""
+    _open_clip(name)
+
+
 def _open_clip(name: str) -> Any:
     """The library; `BadInput` where it has no model of this name."""
     ensure_torchvision()

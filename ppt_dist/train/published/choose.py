@@ -46,6 +46,7 @@ def choose_layout(official: Tensors, said: Said, domains: Iterable[str]) -> tupl
         BadInput: its conditions are not the run's domains.
     """
     known, origin = _known(official, said)
+    _refuse_half(said, known)
     conditions = _spelt(said.conditions, known) or known.conditions
     norm = _spelt(said.norm_conditions, known) or _norm_order(official, known, conditions)
     table = {
@@ -114,7 +115,7 @@ def _spelt(names: Names | None, known: KnownLayout) -> Names | None:
 
 
 def _norm_order(official: Tensors, known: KnownLayout, conditions: Names) -> Names:
-    if set(known.norm_conditions) == set(conditions):
+    if conditions == known.conditions and set(known.norm_conditions) == set(conditions):
         return known.norm_conditions
     if not any(".bns." in key for key in official):
         return conditions
@@ -122,6 +123,24 @@ def _norm_order(official: Tensors, known: KnownLayout, conditions: Names) -> Nam
         f"the norms of {', '.join(conditions)} are decoupled, and their order need not be that of "
         "the prompts: name it with --norm-conditions, or give the configuration with --config"
     )
+
+
+def _refuse_half(said: Said, known: KnownLayout) -> None:
+    """Refuse one order beside a guess of the other, and one that contradicts the configuration."""
+    given = {"--conditions": said.conditions, "--norm-conditions": said.norm_conditions}
+    if said.config is not None:
+        told = (known.conditions, known.norm_conditions)
+        for (option, names), order in zip(given.items(), told, strict=True):
+            if names is not None and _spelt(names, known) != order:
+                raise BadInput(
+                    f"{option} is {', '.join(names)}, but {said.config} says {', '.join(order)}: "
+                    "give one of them"
+                )
+    elif said.norm_conditions is not None and said.conditions is None:
+        raise BadInput(
+            "--norm-conditions is given without --conditions: name both orders, of norms and of "
+            "prompts, or give the configuration with --config"
+        )
 
 
 def _rows(known: KnownLayout, conditions: Names) -> dict[str, tuple[int, ...]]:

@@ -27,7 +27,7 @@ from ppt_dist.train.published.words import Words, permuted_words, repaired
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.restore import alone
 from ppt_dist.train.saver import facts_of
-from ppt_dist.train.sources import criterion_of, labels_of, parts_of
+from ppt_dist.train.sources import criterion_of, parts_of
 
 OFFICIAL_EPS, OFFICIAL_MOMENTUM = 1e-3, 0.01
 """Of every norm of SpUNet-v1m3; no file of weights says them."""
@@ -55,9 +55,10 @@ def import_weights(path: Path, run: RunConfig, said: Said, words: Words) -> Impo
             written then.
     """
     file = read_official(path)
+    _refuse_not_finite(file)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
     try:
-        model = build_model(parts_of(run), _with_words(file, run, manifests), alone, run.seed)
+        model = build_model(parts_of(run), _with_words(file, manifests), alone, run.seed)
         layout, origin = _layout(file, said, run, model)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
@@ -89,14 +90,19 @@ def _layout(file: OfficialFile, said: Said, run: RunConfig, model: PPT) -> tuple
     return layout, origin
 
 
-def _with_words(
-    file: OfficialFile, run: RunConfig, manifests: Manifests
-) -> dict[str, DomainLabels]:
-    """The run's classes with vectors as wide as the file's, which will replace them."""
+def _refuse_not_finite(file: OfficialFile) -> None:
+    bad = [k for k, v in file.tensors.items() if v.is_floating_point() and not v.isfinite().all()]
+    if bad:
+        raise BadInput(f"{file.path}: not finite everywhere: {', '.join(bad)}")
+
+
+def _with_words(file: OfficialFile, manifests: Manifests) -> dict[str, DomainLabels]:
+    """The run's classes with vectors as wide as the file's, which will replace them.
+
+    A file without words fits no head that wants them, and is refused by its tensors.
+    """
     table = file.tensors.get(WORDS)
-    if table is None or table.ndim != 2:
-        return labels_of(run, manifests)
-    width = table.shape[1]
+    width = table.shape[1] if table is not None and table.ndim == 2 else 1
     return {
         name: DomainLabels(m.labels, torch.ones(len(m.labels), width))
         for name, m in manifests.items()

@@ -61,6 +61,7 @@ class Case(NamedTuple):
         """The case in ``path`` and the configuration beside it; `BadInput` where they misfit."""
         config = read_config(path.with_suffix(".json"))
         arrays = _read(path)
+        _check_inputs(path, arrays, config.backbone.in_channels)
         official = {k: torch.from_numpy(v) for k, v in _below(arrays, "sd/").items()}
         layout = layout_of(config, official)
         try:
@@ -69,8 +70,19 @@ class Case(NamedTuple):
             raise BadInput(f"{path}: {error}") from None
 
     def conditions(self) -> list[str]:
-        """Those with stored results, in the order of the configuration."""
-        return [c for c in self.layout.conditions if f"eval/{c}/logits64" in self.arrays]
+        """Those with stored results, in the order of the configuration.
+
+        Raises:
+            BadInput: a condition has some of its results and not its logits.
+        """
+        stored = {
+            name.split("/")[1] for name in self.arrays if name.startswith(("eval/", "train/"))
+        }
+        found = [c for c in self.layout.conditions if c in stored]
+        torn = [c for c in found if f"eval/{c}/logits64" not in self.arrays]
+        if torn:
+            raise BadInput(f"results of {', '.join(torn)} are stored without eval/<it>/logits64")
+        return found
 
     def fresh(self, dtype: torch.dtype) -> PPT:
         """The model as stored, in ``dtype``."""
@@ -103,9 +115,13 @@ def parity(path: Path) -> dict[str, dict[str, Difference]]:
             results.
     """
     case = Case.open(path)
-    if not case.conditions():
+    try:
+        conditions = case.conditions()
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+    if not conditions:
         raise BadInput(f"{path}: no results of {', '.join(case.layout.conditions)}")
-    return {c: dict([*_evaluate(case, c), *_train(case, c)]) for c in case.conditions()}
+    return {c: dict([*_evaluate(case, c), *_train(case, c)]) for c in conditions}
 
 
 def _evaluate(case: Case, condition: str) -> Iterator[tuple[str, Difference]]:
@@ -180,6 +196,20 @@ def _share(found: Tensor, stored: np.ndarray) -> float:
 
 def _largest(tensor: Tensor) -> float:
     return float(tensor.abs().max()) if tensor.numel() else 0.0
+
+
+def _check_inputs(path: Path, arrays: Arrays, channels: int) -> None:
+    """`BadInput` where the stored batch is not one for a model of so many input channels."""
+    rows, ends = len(arrays["in/grid_coord"]), arrays["in/offset"]
+    for name, shape in (
+        ("in/grid_coord", (rows, 3)),
+        ("in/feat", (rows, channels)),
+        ("in/segment", (rows,)),
+    ):
+        if arrays[name].shape != shape:
+            raise BadInput(f"{path}: {name} has shape {arrays[name].shape}, not {shape}")
+    if ends.ndim != 1 or not len(ends) or ends[-1] != rows or (np.diff(ends, prepend=0) < 0).any():
+        raise BadInput(f"{path}: in/offset does not rise to {rows}, the number of rows")
 
 
 def _below(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:

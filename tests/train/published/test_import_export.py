@@ -217,6 +217,44 @@ def test_the_order_of_decoupled_norms_is_never_guessed(tmp_path, run):
         import_weights(path, run, Said(conditions=("ScanNet", "S3DIS")), "keep")
 
 
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (Said(conditions=("S3DIS", "Structured3D", "ScanNet")), "name it with --norm-conditions"),
+        (
+            Said(norm_conditions=("S3DIS", "Structured3D", "ScanNet")),
+            "--norm-conditions is given without --conditions",
+        ),
+    ],
+)
+def test_one_order_alone_is_not_completed_by_the_released_other(tmp_path, run, said, text):
+    path = save(tmp_path, language_state(norms=3))
+
+    with pytest.raises(BadInput, match=text):
+        import_weights(path, run, said._replace(without=("Structured3D",)), "keep")
+
+    assert not run.folder.exists()
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, run):
+    state = language_state()
+    state["proj_head.bias"][3] = float("nan")
+
+    with pytest.raises(BadInput, match=r"not finite everywhere: proj_head\.bias"):
+        import_weights(save(tmp_path, state), run, Said(), "keep")
+
+
+def test_weights_without_words_are_refused_by_their_tensors_though_no_vectors_are_there(
+    tmp_path, run
+):
+    head = run.model.head.model_copy(update={"vectors": tmp_path / "absent.safetensors"})
+    bare = run.model_copy(update={"model": run.model.model_copy(update={"head": head})})
+    state = {k: v for k, v in language_state().items() if not k.startswith("class_embedding")}
+
+    with pytest.raises(BadInput, match="class_embedding"):
+        import_weights(save(tmp_path, state), bare, Said(), "keep")
+
+
 def test_a_file_of_no_known_layout_wants_a_configuration(tmp_path, run):
     path = save(tmp_path, language_state(table=40))
 

@@ -148,6 +148,34 @@ def test_a_configuration_of_other_weights_is_refused(shared, tmp_path, change, t
         parity(changed(shared, tmp_path, LANGUAGE, change))
 
 
+def forget_logits(arrays, _config):
+    del arrays["eval/S3DIS/logits64"]
+
+
+def narrow_features(arrays, _config):
+    arrays["in/feat"] = arrays["in/feat"][:, :3]
+
+
+def cut_offset(arrays, _config):
+    arrays["in/offset"] = arrays["in/offset"][:1]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (forget_logits, "results of S3DIS are stored without"),
+        (narrow_features, r"in/feat has shape \(1800, 3\), not \(1800, 6\)"),
+        (cut_offset, "in/offset does not rise to 1800"),
+    ],
+)
+def test_a_torn_case_is_refused_and_not_compared_in_part(shared, tmp_path, change, text):
+    path = changed(shared, tmp_path, LANGUAGE, change)
+
+    with pytest.raises(BadInput, match=text):
+        parity(path)
+
+
 @pytest.mark.shared
 def test_a_backbone_that_we_have_not_is_refused_by_name(shared):
     with pytest.raises(BadInput, match="backbone 'PT-v3m1' is not supported yet, only SpUNet-v1m3"):
