@@ -45,33 +45,53 @@ def find_scans(path: Path, recipe: Recipe, folder: Path) -> list[Scan]:
     """The scans at ``path``.
 
     Args:
-        path: a file, a folder of files, or where a split list's id would lead: the folder of a
-            ScanNet scan or an S3DIS room, or ``ZIPS/scene_00000`` of Structured3D.
+        path: a file; where a split list's id would lead: the folder of a ScanNet scan or an S3DIS
+            room, or ``ZIPS/scene_00000`` of Structured3D; a folder of such places, or of files; or
+            a raw folder with scans that the split lists name, such as that of the zips.
         recipe: of the domain whose raw format is tried.
         folder: of the recipe.
 
     Raises:
         BadInput: it is none of these.
     """
-    reader, path = find_reader(recipe.reader), path.absolute()
+    path, raw = path.absolute(), Raw(path, recipe, folder)
     if path.suffix.lower() in _READ and path.is_file():
         return [Scan(path.stem, path, None)]
+    found = _raw_at(path, raw)
+    if found:
+        return found
+    if not path.exists():
+        raise BadInput(f"{path} does not exist")
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    found = [scan for place in inside if place.is_dir() for scan in _raw_at(place, raw)]
+    found += [Scan(p.stem, p, None) for p in inside if p.suffix.lower() in _READ and p.is_file()]
+    found = found or (_raw_listed(raw) if path.is_dir() else [])
+    if not found:
+        raise BadInput(f"{path} is no scan of {recipe.name} or of another known format: {FORMATS}")
+    return found
+
+
+def _raw_at(place: Path, raw: Raw) -> list[Scan]:
+    """The scans of the domain's format at a place that an id of the form a, or a/b, leads to."""
+    reader = find_reader(raw.recipe.reader)
     for root, listed in (
-        (path.parent.parent, f"{path.parent.name}/{path.name}"),
-        (path.parent, path.name),
+        (place.parent.parent, f"{place.parent.name}/{place.name}"),
+        (place.parent, place.name),
     ):
         found = reader.find(root, listed)
         if found:
-            raw = Raw(root, recipe, folder)
-            return [Scan(name, place, raw) for name, place in found.items()]
-    if not path.exists():
-        raise BadInput(f"{path} does not exist")
-    files = (
-        sorted(p for p in path.iterdir() if p.suffix.lower() in _READ) if path.is_dir() else [path]
-    )
-    if not files or not all(file.is_file() and file.suffix.lower() in _READ for file in files):
-        raise BadInput(f"{path} is no scan of {recipe.name} or of another known format: {FORMATS}")
-    return [Scan(file.stem, file, None) for file in files]
+            own = raw._replace(root=root)
+            return [Scan(name, where, own) for name, where in found.items()]
+    return []
+
+
+def _raw_listed(raw: Raw) -> list[Scan]:
+    """The scans of a raw folder that the recipe's split lists name."""
+    reader = find_reader(raw.recipe.reader)
+    lists = (raw.folder / name for name in raw.recipe.splits.values())
+    ids = sorted({listed for path in lists for listed in path.read_text("utf-8").split()})
+    found = {name: place for listed in ids for name, place in reader.find(raw.root, listed).items()}
+    return [Scan(name, place, raw) for name, place in found.items()]
 
 
 def _from_ply(path: Path) -> Scene:

@@ -34,6 +34,27 @@ def test_a_raw_scan_is_read_by_its_place(raw):
     assert flat.name.startswith("scene_00000_room_")
 
 
+@pytest.mark.parametrize(
+    ("domain", "below"),
+    [
+        ("scannet", "scans"),
+        ("scannet", ""),
+        ("s3dis", "Area_1"),
+        ("s3dis", ""),
+        ("structured3d", ""),
+    ],
+)
+def test_a_folder_of_raw_scans_is_each_of_them(raw, domain, below):
+    inside = raw / domain / below
+    ids = {name for name in scene_ids(domain, 3) if below != "Area_1" or name.startswith(below)}
+
+    found = find_scans(inside, *find_recipe(domain))
+
+    assert len(found) == len(ids)
+    assert {scan.scan_id.partition("_room_")[0] for scan in found} == ids
+    assert len(found[0].read()) > 1000
+
+
 def test_a_table_of_numbers_is_points_colours_and_normals(table, tmp_path):
     np.save(tmp_path / "mine.npy", table)
     (scene,) = read(tmp_path / "mine.npy")

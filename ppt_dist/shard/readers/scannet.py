@@ -50,7 +50,8 @@ def find(root: Path, listed: str) -> dict[str, Path]:
 
 
 def _holds(place: Path, scan: str) -> bool:
-    return any(path.name.startswith(scan) for path in place.iterdir())
+    starts = (f"{scan}_", f"{scan}.")
+    return any(path.name.startswith(starts) for path in place.iterdir())
 
 
 def read(scene_id: str, place: Path, raw: Raw) -> Reading:
