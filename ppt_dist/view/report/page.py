@@ -93,9 +93,9 @@ def _headline(view: _Page) -> str:
         f"<tr><th></th>{groups}<th></th><th></th></tr>"
         f"<tr><th>domain</th>{heads}<th>scenes</th><th>points</th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
-        "<p>Over the validation split, on all original points. mIoU and mAcc are means over the "
-        "classes that occur there; “all classes” counts a class that does not occur as 0, as the "
-        "official evaluation does.</p></section>"
+        "<p>Over the validation split, on all original points. mIoU (present) and mAcc are "
+        "means over the classes that occur there; mIoU counts a class that does not occur as 0, as "
+        "the official evaluation does.</p></section>"
     )
 
 
