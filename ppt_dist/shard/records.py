@@ -70,6 +70,10 @@ class Records:
         except BadInput as error:
             raise BadInput(f"{path}, record {entry.key}: {error}") from None
 
+    def seal(self, i: int) -> int:
+        """The checksum that the bytes of record ``i`` are held against when they are read."""
+        return self._entries[i][1].crc32
+
     def __getstate__(self) -> dict[str, Any]:
         """Open files stay behind: their numbers mean nothing in another process."""
         return self.__dict__ | {"_files": {}}
