@@ -3,7 +3,7 @@
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int32, Int64
 
 from ppt_dist.scene.kernel import kernel
 
@@ -44,7 +44,9 @@ def group(key: Int64[np.ndarray, " rows"]) -> Groups:
 
 @kernel
 @no_type_check
-def _sorted(key):
+def _sorted(
+    key: Int64[np.ndarray, " rows"],
+) -> tuple[Int64[np.ndarray, " rows"], Int32[np.ndarray, " rows"]]:
     """Keys in order and their rows; by one digit after the other, the last one first, each stable.
 
     32 bytes a row at most; fewer than 2^31 rows.
@@ -77,7 +79,11 @@ def _sorted(key):
 
 @kernel
 @no_type_check
-def _drawn(order, start, rng):
+def _drawn(
+    order: Int64[np.ndarray, " rows"],
+    start: Int64[np.ndarray, " groups"],
+    rng: np.random.Generator,
+) -> Int64[np.ndarray, " groups"]:
     chosen = np.empty(len(start), np.int64)
     for g in range(len(start)):
         end = start[g + 1] if g + 1 < len(start) else len(order)
@@ -90,7 +96,9 @@ def _drawn(order, start, rng):
 
 @kernel
 @no_type_check
-def _inverse(order, start):
+def _inverse(
+    order: Int64[np.ndarray, " rows"], start: Int64[np.ndarray, " groups"]
+) -> Int64[np.ndarray, " rows"]:
     inverse = np.empty(len(order), np.int64)
     for g in range(len(start)):
         end = start[g + 1] if g + 1 < len(start) else len(order)

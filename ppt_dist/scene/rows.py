@@ -8,15 +8,16 @@ from jaxtyping import Float32, Float64
 from ppt_dist.scene.kernel import kernel
 
 Rows = Float32[np.ndarray, "rows 3"]
+Row = Float32[np.ndarray, " 3"]
 
 
 class Bounds(NamedTuple):
     """The box around some rows; zeros where there are none."""
 
-    low: Float32[np.ndarray, " 3"]
-    high: Float32[np.ndarray, " 3"]
+    low: Row
+    high: Row
 
-    def middle(self) -> Float32[np.ndarray, " 3"]:
+    def middle(self) -> Row:
         """Of the box."""
         return (self.low + self.high) / 2
 
@@ -41,14 +42,9 @@ def scaled(
     return mapped(rows, np.diag(by), np.zeros(3) if shift is None else shift)
 
 
-def squared_distances(rows: Rows, to: Float32[np.ndarray, " 3"]) -> Float32[np.ndarray, " rows"]:
-    """Of each row to one place."""
-    return _squared_distances(rows, to)
-
-
 @kernel
 @no_type_check
-def _bounds(rows):
+def _bounds(rows: Rows) -> tuple[Row, Row]:
     if not len(rows):
         return np.zeros(3, np.float32), np.zeros(3, np.float32)
     a, b, c = rows[0]
@@ -62,7 +58,7 @@ def _bounds(rows):
 
 @kernel
 @no_type_check
-def _mapped(rows, m, shift):
+def _mapped(rows: Rows, m: Float32[np.ndarray, "3 3"], shift: Row) -> Rows:
     out = np.empty_like(rows)
     for i in range(len(rows)):
         x, y, z = rows[i, 0], rows[i, 1], rows[i, 2]
@@ -73,7 +69,8 @@ def _mapped(rows, m, shift):
 
 @kernel
 @no_type_check
-def _squared_distances(rows, to):
+def squared_distances(rows: Rows, to: Row) -> Float32[np.ndarray, " rows"]:
+    """Of each row to one place."""
     out = np.empty(len(rows), np.float32)
     for i in range(len(rows)):
         x, y, z = rows[i, 0] - to[0], rows[i, 1] - to[1], rows[i, 2] - to[2]

@@ -119,7 +119,13 @@ _NOT_NUMBERS = (
 
 @kernel
 @no_type_check
-def _numbered(coord, edge, low, last, bits):
+def _numbered(
+    coord: Float32[np.ndarray, "points 3"],
+    edge: np.float32,
+    low: Float32[np.ndarray, " 3"],
+    last: Int64[np.ndarray, " 3"],
+    bits: Int64[np.ndarray, " 3"],
+) -> tuple[Int64[np.ndarray, " points"], bool]:
     """The number of each point's cell, and whether all cells are between 0 and ``last``."""
     number, all_inside = np.empty(len(coord), np.int64), True
     for i in range(len(coord)):
@@ -134,7 +140,9 @@ def _numbered(coord, edge, low, last, bits):
 
 @kernel
 @no_type_check
-def _packed(grid, bits):
+def _packed(
+    grid: Int32[np.ndarray, "points 3"], bits: Int64[np.ndarray, " 3"]
+) -> Int64[np.ndarray, " points"]:
     number = np.empty(len(grid), np.int64)
     for i in range(len(grid)):
         cell = 0
@@ -146,7 +154,9 @@ def _packed(grid, bits):
 
 @kernel
 @no_type_check
-def _unpacked(number, bits):
+def _unpacked(
+    number: Int64[np.ndarray, " cells"], bits: Int64[np.ndarray, " 3"]
+) -> Int32[np.ndarray, "cells 3"]:
     grid = np.empty((len(number), 3), np.int32)
     for i in range(len(number)):
         cell = number[i]

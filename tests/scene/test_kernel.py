@@ -1,4 +1,4 @@
-"""Compiled kernels: kept on disk, made by two processes at once, or by each where nothing is kept."""
+"""Compiled kernels: kept on disk by processes at once, or made by each where nothing is kept."""
 
 import os
 import subprocess

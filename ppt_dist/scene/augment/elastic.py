@@ -76,7 +76,12 @@ def drifted(
 
 @kernel
 @no_type_check
-def _drifted(coord, field, low, nodes_a_metre):
+def _drifted(
+    coord: Float32[np.ndarray, "points 3"],
+    field: Field,
+    low: Float32[np.ndarray, " 3"],
+    nodes_a_metre: np.float32,
+) -> Float32[np.ndarray, "points 3"]:
     out = np.empty_like(coord)
     one = np.float32(1)
     x_last, y_last, z_last = [np.float32(n - 2) for n in field.shape[:3]]

@@ -17,7 +17,9 @@ def noise(
 
 @kernel
 @no_type_check
-def _noise(count, sigma, clip, rng):
+def _noise(
+    count: int, sigma: np.float32, clip: np.float32, rng: np.random.Generator
+) -> Float32[np.ndarray, "count 3"]:
     out = np.empty((count, 3), np.float32)
     for i in range(count):
         for k in range(3):

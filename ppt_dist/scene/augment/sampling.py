@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, no_type_check
 
 import numpy as np
+from jaxtyping import Int64
 from pydantic import Field
 
 from ppt_dist.scene.augment.geometry import Share
@@ -34,7 +35,7 @@ class Dropout(Section):
 
 @kernel
 @no_type_check
-def _some(of, kept, rng):
+def _some(of: int, kept: int, rng: np.random.Generator) -> Int64[np.ndarray, " kept"]:
     """``kept`` of the numbers below ``of``, ascending, every such choice equally likely.
 
     Selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S): a number is

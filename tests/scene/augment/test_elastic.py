@@ -44,7 +44,7 @@ def test_the_published_pair_of_fields_is_applied_one_after_the_other(scene):
     assert bent.segment is scene.segment
 
 
-def test_the_drift_at_the_nodes_has_the_spread_of_white_noise_blurred_twice(scene):
+def test_the_drift_at_the_nodes_has_the_spread_of_white_noise_blurred_twice():
     # Twice the mean of three on each axis is 1 2 3 2 1 over 9: its squares sum to 19 / 81.
     corner = np.zeros((1, 3), np.float32)
     rng = np.random.default_rng(0)
