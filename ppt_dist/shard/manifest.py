@@ -65,8 +65,8 @@ class Split(Section):
     """Scenes left out because they could not be read."""
     compact: Compact | None = None
     """Absent where the split is plain."""
-    excluded: tuple[str, ...] = ()
-    """Keys in the shards that are not scenes of the split any more, and not counted: ``validate``
+    excluded: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic copies it
+    """Tar to keys in it that are not scenes of the split any more, and not counted: ``validate``
     found them at fault. Absent where there are none."""
 
 

@@ -58,7 +58,7 @@ class Records:
                     "or bring back the tar that belongs to this manifest"
                 )
             listed = read_index(path.with_suffix(".idx"), size, shard.index_sha256)
-            entries += [(path, entry) for entry in kept(listed, manifest.splits[split])]
+            entries += [(path, entry) for entry in kept(listed, shard.name, manifest.splits[split])]
         return Records(folder, manifest, split, entries)
 
     def __len__(self) -> int:
