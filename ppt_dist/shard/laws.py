@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import UNLABELLED, Scene
 from ppt_dist.scene.voxel import occupied_voxels
 from ppt_dist.section import BadInput
@@ -21,6 +22,15 @@ FARTHEST = 10_000.0
 """Metres from the origin; float32 keeps a millimetre there."""
 MANY = 0.5
 """Share of a scene's points that may have no normal, or lie where another does."""
+
+
+def check_labels(scene: Scene, labels: LabelSet) -> None:
+    """`BadInput` where a segment is not in the table."""
+    low, high = int(scene.segment.min()), int(scene.segment.max())
+    if labels.outside(low, high):
+        raise BadInput(
+            f"{scene.name}: segments from {low} to {high}, but the recipe has {len(labels)} classes"
+        )
 
 
 class Looked(NamedTuple):

@@ -11,12 +11,11 @@ from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput
 from ppt_dist.shard.codec import decode
 from ppt_dist.shard.index import IndexEntry, parse_index
-from ppt_dist.shard.laws import LAWS, Law, Looked
+from ppt_dist.shard.laws import LAWS, Law, Looked, check_labels
 from ppt_dist.shard.likeness import Likeness, Place, likeness_of
 from ppt_dist.shard.manifest import Manifest, Shard
 from ppt_dist.shard.member import BLOCK, members_of
-from ppt_dist.shard.shelf import check_labels, sha256_of
-from ppt_dist.shard.span import read_span
+from ppt_dist.shard.span import read_span, sha256_of
 
 END = "end of archive"
 """In place of a key for the bytes behind the last record."""

@@ -16,7 +16,7 @@ from ppt_dist.shard.form import CODECS, Codec, Storage, fields_of
 from ppt_dist.shard.manifest import Compact, Manifest, Split, read_manifest
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
-from ppt_dist.shard.recipe import Recipe
+from ppt_dist.shard.recipe import TRAINING, Recipe
 from ppt_dist.shard.rounding import sum_of
 from ppt_dist.shard.shelf import Job, Packed, forget_shard, pack_shard
 from ppt_dist.shard.spread import Spread, here
@@ -29,10 +29,6 @@ from ppt_dist.shard.staging import (
     publish,
     read_inputs,
 )
-
-
-TRAINING = "train"
-"""Split whose scenes are taken in pieces, in any order of points."""
 
 
 class PackOptions(NamedTuple):

@@ -8,7 +8,7 @@ from ppt_dist.section import BadInput
 from ppt_dist.shard.likeness import Likeness, Place, alike
 from ppt_dist.shard.look import QUICK, Counts, Depth, Fault, Piece, Seen, look_at, nothing
 from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
-from ppt_dist.shard.pack import TRAINING
+from ppt_dist.shard.recipe import TRAINING
 from ppt_dist.shard.spread import Spread, here
 
 OnBytes = Callable[[int, int], object]
