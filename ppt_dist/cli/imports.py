@@ -54,7 +54,8 @@ def pointcept(
     found = as_pointcept(found, tuple(ignore or ()))
     folder, out = (folder.resolve(), out.resolve()) if ray else (folder, out)
     with spreading(ray, workers) as spread, progress() as bar:
-        options = PackOptions(spread, tuple(split) if split else None, skip_broken, foldered)
+        splits = tuple(split) if split else None
+        options = PackOptions(spread, splits, skip_broken, find=foldered)
         report = pack(found, beside, folder, out, options, bar(f"import {found.name}"))
     absent = tell(report)
     if report.broken or (complete and absent):

@@ -84,7 +84,7 @@ def _read_meta(members: Mapping[str, bytes]) -> _Meta:
         table = json.loads(members[META])
     except KeyError:
         raise BadInput(f"the record lacks {META}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{META}: not JSON: {error}") from None
     if not isinstance(table, dict):
         raise BadInput(f"{META}: not a JSON object")

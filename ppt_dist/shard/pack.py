@@ -81,7 +81,9 @@ def pack(
     _refuse_shared_ids(found)
     if not any(part.present for part in found.values()):
         raise BadInput(f"{root}: none of the scenes of {recipe.name}'s splits is there")
-    inputs = Inputs(splits={s: digest_of(source, part.present, part.absent) for s, part in found.items()})
+    inputs = Inputs(
+        splits={s: digest_of(source, part.present, part.absent) for s, part in found.items()}
+    )
     before = read_inputs(folder)
     done = before is not None and inputs.splits.items() <= before.splits.items()
     if before is not None and done and (options.skip_broken or not before.broken):

@@ -217,7 +217,12 @@ def test_channels_that_the_folder_lacks_are_told(tmp_path):
 def test_an_id_that_stands_for_no_class_can_be_named(tmp_path):
     ids = np.array([0, 255, 12, 255], np.uint8)
 
-    assert read(tmp_path / "a", segment=ids, ignore=(255,)).scene.segment.tolist() == [0, -1, 12, -1]
+    assert read(tmp_path / "a", segment=ids, ignore=(255,)).scene.segment.tolist() == [
+        0,
+        -1,
+        12,
+        -1,
+    ]
 
 
 NAN = np.array([[0, 0, np.nan]] * 4, np.float32)
@@ -263,10 +268,13 @@ def test_a_damaged_file_is_read_or_refused_by_name(tmp_path_factory, place, othe
     path.write_bytes(content[:place] + other + content[place + len(other) :])
     recipe, beside = find_recipe("s3dis")
 
+    refused = ""
     try:
         pointcept.read("a", folder, Raw(folder.parent, as_pointcept(recipe), beside))
     except BadInput as error:
-        assert "/a" in str(error)
+        refused = str(error)
+
+    assert not refused or str(folder) in refused
 
 
 def test_the_command_imports_names_what_is_broken_and_goes_on_without_it(folders, tmp_path):
