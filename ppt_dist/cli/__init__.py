@@ -33,6 +33,7 @@ def main() -> None:
 from ppt_dist.cli import (  # noqa: E402,F401 - they register their commands
     evaluate,
     imports,
+    index,
     plan,
     predict,
     raw,
