@@ -44,6 +44,7 @@ def pack(
 
     ray job submit -- ppt-dist pack structured3d --raw /data/structured3d --out /data/packed
     """
+    from ppt_dist.cli.packing import tell
     from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.recipe import find_recipe
 
@@ -53,21 +54,7 @@ def pack(
         splits = tuple(split) if split else None
         options = PackOptions(spread, splits, skip_broken, codecs_of(tuple(codec or ())))
         report = pack(found, folder, raw, out, options, bar(f"pack {found.name}"))
-    for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
-    for name, reason in sorted(report.broken.items()):
-        typer.echo(f"left out: {name}: {reason}", err=True)
-    absent = 0
-    for name, part in report.manifest.splits.items():
-        absent += len(part.absent)
-        more = ", ..." if len(part.absent) > 3 else ""
-        named = f" ({', '.join(part.absent[:3])}{more})" if part.absent else ""
-        print(
-            f"{name}: {part.scenes} scenes, {part.points} points, {len(part.absent)} absent{named}"
-        )
-    if absent:
-        print("the manifest names every absent scene")
-    print(f"{report.folder}: {'all was done before' if report.unchanged else 'packed'}")
+    absent = tell(report)
     if report.broken or (complete and absent):
         raise typer.Exit(1)
 

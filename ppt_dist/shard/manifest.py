@@ -3,7 +3,10 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field as Bounds
+from pydantic import model_validator
 
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.section import BadInput, Section, parse
@@ -20,9 +23,9 @@ class Field(Section):
     codec: Literal["plain", "differences", "octahedral", "lattice"]
     """What the array went through; ``form.py`` knows."""
     version: Literal[1] = 1
-    dtype: str
+    dtype: Annotated[str, Bounds(pattern=r"^(<[fiu][248]|\|[iu]1)$")]
     """Numpy's name, little-endian, such as ``<f4``."""
-    width: int
+    width: Annotated[int, Bounds(ge=1, le=64)]
     """Columns; 1 for a vector."""
     suffix: Literal["npy", "npy.zst"]
 
@@ -30,7 +33,7 @@ class Field(Section):
 class Shard(Section):
     """One tar and its index, side by side."""
 
-    name: str
+    name: Annotated[str, Bounds(pattern=r"^[^/\x00]{1,60}\.tar$")]
     """File name of the tar; its index has the suffix ``.idx`` instead of ``.tar``."""
     size: int
     """Bytes of the tar."""
@@ -92,6 +95,16 @@ class Manifest(Section):
     """Of every split that is not compact."""
     splits: dict[str, Split]
 
+    @model_validator(mode="after")
+    def _counts_every_class(self) -> "Manifest":
+        for name, split in self.splits.items():
+            if len(split.points_by_class) != len(self.labels):
+                raise ValueError(
+                    f"split {name} counts points of {len(split.points_by_class)} classes; "
+                    f"there are {len(self.labels)}"
+                )
+        return self
+
     def digest(self) -> str:
         """sha256 of the canonical JSON: it names this packing of the domain."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
@@ -121,6 +134,6 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} holds no {MANIFEST}; pack it: "
             f"ppt-dist pack {folder.name} --raw RAW --out {folder.parent}"
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path}: not JSON: {error}") from None
     return parse(Manifest, table, path)
