@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 """Bytes that a streamed object comes in, at least, its end aside."""
 _STATUS = re.compile(r"status code: (\d{3})")
-_PAST_END, _MAY_PASS = 416, (408, 425, 429)
+_PAST_END = re.compile(r"status code: 416|Wanted range starting at")
+_MAY_PASS = (408, 425, 429)
 
 
 class Limits(NamedTuple):
@@ -70,7 +71,7 @@ class Objects(NamedTuple):
         try:
             return bytes(obstore.get_range(self._client(), name, start=offset, length=span))
         except exceptions.GenericError as error:
-            if _status(error) == _PAST_END:
+            if _PAST_END.search(_line(error)):
                 return b""
             raise
 
