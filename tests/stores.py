@@ -89,6 +89,7 @@ class Faulty(BaseHTTPRequestHandler):
     """Serves ranges of the files of ``folder``; ``faults`` are used up first, on GETs of tars."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     folder: ClassVar[Path]
     faults: ClassVar[list[Fault]]
 
