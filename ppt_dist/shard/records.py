@@ -71,6 +71,10 @@ class Records:
         """Scene ``i``; raises as `checked` does."""
         return self.decode(i, self.checked(i))
 
+    def seal(self, i: int) -> int:
+        """The checksum that the bytes of record ``i`` are held against when they are read."""
+        return self._entries[i][1].crc32
+
     def __getstate__(self) -> dict[str, Any]:
         """Threads stay behind."""
         return self.__dict__ | {"_threads": None}

@@ -30,6 +30,11 @@ class Voxelise(NamedTuple):
     center: bool = True
     """Whether scenes are put over the origin: after the crop, and before evaluation."""
 
+    @property
+    def width(self) -> int:
+        """Columns of the features."""
+        return sum(CHANNELS[name] for name in self.channels)
+
     def train(self, scene: Scene, rng: np.random.Generator) -> VoxelScene:
         """Augment, sample one random point a voxel, crop, and put the middle back to the origin."""
         for augment in self.augment:
