@@ -23,6 +23,10 @@ def pack(
     ] = 1,
     ray: RayAddress = None,
     split: Annotated[list[str] | None, typer.Option(help="Only these splits.")] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option(help="plain, compact (training split), or of one split: val=compact."),
+    ] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave broken scans out; exit code 1.")
     ] = False,
@@ -36,15 +40,18 @@ def pack(
 
     ppt-dist pack scannet --raw raw --out packed --workers 2
 
+    ppt-dist pack scannet --raw raw --out packed --codec compact
+
     ray job submit -- ppt-dist pack structured3d --raw /data/structured3d --out /data/packed
     """
-    from ppt_dist.shard.pack import PackOptions, pack
+    from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.recipe import find_recipe
 
     found, folder = find_recipe(recipe)
     raw, out = (raw.resolve(), out.resolve()) if ray else (raw, out)
     with spreading(ray, workers) as spread, progress() as bar:
-        options = PackOptions(spread, tuple(split) if split else None, skip_broken)
+        splits = tuple(split) if split else None
+        options = PackOptions(spread, splits, skip_broken, codecs_of(tuple(codec or ())))
         report = pack(found, folder, raw, out, options, bar(f"pack {found.name}"))
     for note in report.notes:
         typer.echo(f"note: {note}", err=True)

@@ -53,7 +53,7 @@ class Objects(NamedTuple):
         with self._explained(name):
             return bytes(obstore.get(self._client(), name).bytes())
 
-    def read_range(self, name: str, offset: int, span: int) -> bytes:
+    def read_range(self, name: str, offset: int, span: int) -> bytearray:
         """Bytes of an object from ``offset``; fewer than ``span`` only where it ends before."""
         with self._explained(name):
             content = self._ranged(name, offset, span)
@@ -67,12 +67,12 @@ class Objects(NamedTuple):
             for chunk in obstore.get(self._client(), name).stream(min_chunk_size=CHUNK):
                 yield bytes(chunk)
 
-    def _ranged(self, name: str, offset: int, span: int) -> bytes:
+    def _ranged(self, name: str, offset: int, span: int) -> bytearray:
         try:
-            return bytes(obstore.get_range(self._client(), name, start=offset, length=span))
+            return bytearray(obstore.get_range(self._client(), name, start=offset, length=span))
         except exceptions.GenericError as error:
             if _PAST_END.search(_line(error)):
-                return b""
+                return bytearray()
             raise
 
     def _client(self) -> "ObjectStore":

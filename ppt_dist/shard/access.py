@@ -6,7 +6,7 @@ from ppt_dist.journal.retry import Retries, Tell
 from ppt_dist.section import BadInput
 from ppt_dist.shard.cache import CacheConfig
 from ppt_dist.shard.sequential import Whole
-from ppt_dist.shard.source import Direct, Kept, Shelf, Source, Split
+from ppt_dist.shard.source import Direct, Kept, RecordsOf, Shelf, Source
 from ppt_dist.shard.store import PATIENT, Bucket, Folder
 
 Reading = Literal["ranges", "whole"]
@@ -26,7 +26,7 @@ PLAIN = Access()
 """By ranges, without a cache."""
 
 
-def open_source(split: Split, store: Folder | Bucket, access: Access, tell: Tell) -> Source:
+def open_source(split: RecordsOf, store: Folder | Bucket, access: Access, tell: Tell) -> Source:
     """The source of a split's records.
 
     Raises:
@@ -42,11 +42,11 @@ def open_source(split: Split, store: Folder | Bucket, access: Access, tell: Tell
     return Kept(split, shelf, Direct(split, store))
 
 
-def _uncached(split: Split, store: Bucket, access: Access) -> Source:
+def _uncached(split: RecordsOf, store: Bucket, access: Access) -> Source:
     if access.reading == "whole":
         raise BadInput(
-            f'engine.reading is "whole", but there is no engine.cache: the records of {split.place} '
-            "that a pass over a tar brings must be kept somewhere; give engine.cache a folder and "
-            'a size, or set engine.reading to "ranges" where the store has them'
+            f'engine.reading is "whole", but there is no engine.cache: the records that a pass over '
+            f"a tar of {split.place} brings must be kept somewhere; give engine.cache a folder and "
+            'mib, or set engine.reading to "ranges" where the store has them'
         )
     return Direct(split, store)

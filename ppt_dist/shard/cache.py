@@ -18,6 +18,8 @@ from pydantic import PositiveInt
 
 from ppt_dist.journal.durable import aside_of
 from ppt_dist.section import Section
+from ppt_dist.shard.member import Content
+from ppt_dist.shard.span import read_span
 
 LOCK = ".lock"
 WRITING = ".writing"
@@ -86,16 +88,16 @@ class NodeCache(NamedTuple):
     folder: Path
     limit: int
 
-    def get(self, name: str) -> bytes | None:
+    def get(self, name: str) -> Content | None:
         """What is kept under a name; perhaps torn, so compare it."""
         try:
             with (self.folder / name).open("rb") as file:
                 os.utime(file.fileno())
-                return file.read()
+                return read_span(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         except FileNotFoundError:
             return None
 
-    def put(self, name: str, content: bytes, future: Future = UNKNOWN) -> None:
+    def put(self, name: str, content: Content, future: Future = UNKNOWN) -> None:
         """Keep ``content``, where the limit allows; files without a near use make room."""
         if len(content) > self.limit or (self.folder / name).exists():
             return

@@ -1,8 +1,9 @@
 """`DamagedRecord`: a record that will not come right, however often it is read."""
 
-import zlib
+from isal import isal_zlib
 
 from ppt_dist.section import BadInput
+from ppt_dist.shard.member import Content
 
 
 class DamagedRecord(BadInput):
@@ -24,7 +25,7 @@ class DamagedRecord(BadInput):
         return f"{self.shard}, record {self.key}: {self.reason}"
 
 
-def damaged(shard: str, key: str, reason: object, content: bytes | None) -> DamagedRecord:
+def damaged(shard: str, key: str, reason: object, content: Content | None) -> DamagedRecord:
     """The damage that ``content`` shows."""
-    crc32 = None if content is None else zlib.crc32(content)
+    crc32 = None if content is None else isal_zlib.crc32(content)
     return DamagedRecord(shard, key, str(reason), crc32)

@@ -9,13 +9,14 @@ Then the keys in ASCII, end to end. All numbers are little-endian.
 
 import hashlib
 import struct
-import zlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from isal.isal_zlib import crc32
 
 from ppt_dist.section import BadInput
+from ppt_dist.shard.member import Content
 
 MAGIC = b"PPTDIDX\0"
 FORMAT = 1
@@ -43,16 +44,16 @@ class IndexEntry(NamedTuple):
     crc32: int
     """Of the span."""
 
-    def holds(self, content: bytes) -> bool:
+    def holds(self, content: Content) -> bool:
         """Whether ``content`` is the span as it was written."""
-        return len(content) == self.span and zlib.crc32(content) == self.crc32
+        return len(content) == self.span and crc32(content) == self.crc32
 
-    def check(self, content: bytes) -> None:
+    def check(self, content: Content) -> None:
         """`BadInput` unless ``content`` is the span as it was written."""
         if not self.holds(content):
             raise BadInput(self.fault(content))
 
-    def fault(self, content: bytes) -> str:
+    def fault(self, content: Content) -> str:
         """What is wrong with ``content`` where `holds` says no."""
         if len(content) != self.span:
             return f"{len(content)} bytes instead of {self.span}: the tar is cut off"

@@ -16,21 +16,24 @@ from ppt_dist.shard.access import PLAIN, Access, open_source
 from ppt_dist.shard.cache import UNKNOWN, Future
 from ppt_dist.shard.codec import decode
 from ppt_dist.shard.damage import damaged
+from ppt_dist.shard.exclusions import kept
 from ppt_dist.shard.index import read_index
-from ppt_dist.shard.manifest import Manifest, Shard, read_manifest
-from ppt_dist.shard.member import members_of
+from ppt_dist.shard.manifest import Manifest, Shard, Split, read_manifest
+from ppt_dist.shard.member import Content, members_of
 from ppt_dist.shard.place import Place
-from ppt_dist.shard.source import Source, Split, Where
+from ppt_dist.shard.source import RecordsOf, Source, Where
 from ppt_dist.shard.store import Store, open_store
 
 
 class Records:
     """Random access to a split, in the order of its shards. Tars are opened when first read."""
 
-    def __init__(self, split: Split, manifest: Manifest, store: Store, source: Source) -> None:
+    def __init__(self, split: RecordsOf, manifest: Manifest, store: Store, source: Source) -> None:
         entries = [where.entry for where in split.records]
         self.folder = split.place
         self.manifest = manifest
+        self.fields = manifest.fields_in(split.name)
+        """How the arrays of its records are stored."""
         self.names = tuple(entry.key for entry in entries)
         self.cost: Int64[np.ndarray, " scenes"] = np.array([e.cost for e in entries], np.int64)
         self.points: Int64[np.ndarray, " scenes"] = np.array([e.points for e in entries], np.int64)
@@ -60,8 +63,9 @@ class Records:
             raise BadInput(f"{place} has no split {split!r}: {nearest(split, [*manifest.splits])}")
         store = open_store(place, access.retries, tell)
         shards = manifest.splits[split].shards
-        listed = chain.from_iterable(_each(partial(_listed, place, store), shards, store.at_once))
-        records = Split(place, manifest.digest(), split, tuple(listed))
+        listed = partial(_listed, place, store, manifest.splits[split])
+        entries = chain.from_iterable(_each(listed, shards, store.at_once))
+        records = RecordsOf(place, manifest.digest(), split, tuple(entries))
         return Records(records, manifest, store, open_source(records, store, access, tell))
 
     def __len__(self) -> int:
@@ -79,12 +83,12 @@ class Records:
         """Threads stay behind."""
         return self.__dict__ | {"_threads": None}
 
-    def read(self, i: int) -> bytes:
+    def read(self, i: int) -> Content:
         """Bytes of record ``i`` from its place, unchecked."""
         shard, entry = self._entries[i]
         return self._store.read_range(shard, entry.offset, entry.span)
 
-    def checked(self, i: int, future: Future = UNKNOWN) -> bytes:
+    def checked(self, i: int, future: Future = UNKNOWN) -> Content:
         """Bytes of record ``i``, as they were packed.
 
         Args:
@@ -99,7 +103,7 @@ class Records:
 
     def begin(
         self, indices: Sequence[int], future: Future = UNKNOWN
-    ) -> list[Callable[[], bytes]]:
+    ) -> list[Callable[[], Content]]:
         """Start to read records; each function waits for one and gives, or raises, as `checked`.
 
         Records of a local folder are read when they are asked for, and the system is told before.
@@ -111,20 +115,20 @@ class Records:
             self._threads = ThreadPoolExecutor(self._source.at_once, "read")
         return [self._threads.submit(self.checked, i, future).result for i in indices]
 
-    def read_many(self, indices: Sequence[int], future: Future = UNKNOWN) -> list[bytes]:
+    def read_many(self, indices: Sequence[int], future: Future = UNKNOWN) -> list[Content]:
         """Bytes of records, several on their way at once; raises as `checked`."""
         return [wait() for wait in self.begin(indices, future)]
 
-    def decode(self, i: int, content: bytes) -> Scene:
+    def decode(self, i: int, content: Content) -> Scene:
         """The scene in the bytes of record ``i``; `DamagedRecord` where there is none."""
         shard, entry = self._entries[i]
         try:
-            return decode(members_of(content, entry.key), self.manifest.fields)
+            return decode(members_of(content, entry.key), self.fields)
         except BadInput as error:
             raise damaged(f"{self.folder / shard}", entry.key, error, content) from None
 
 
-def _listed(place: Place, store: Store, shard: Shard) -> list[Where]:
+def _listed(place: Place, store: Store, split: Split, shard: Shard) -> list[Where]:
     """The records of a shard whose tar is the manifest's, as far as its size tells."""
     try:
         size = store.size(shard.name)
@@ -141,7 +145,7 @@ def _listed(place: Place, store: Store, shard: Shard) -> list[Where]:
         entries = read_index(store.read, name, size, shard.index_sha256)
     except BadInput as error:
         raise BadInput(f"{place}: {error}") from None
-    return [Where(shard.name, entry) for entry in entries]
+    return [Where(shard.name, entry) for entry in kept(entries, split)]
 
 
 def _each(

@@ -11,7 +11,8 @@ from ppt_dist.journal.retry import attempt
 from ppt_dist.shard.cache import Future
 from ppt_dist.shard.damage import damaged
 from ppt_dist.shard.index import IndexEntry
-from ppt_dist.shard.source import Shelf, Split
+from ppt_dist.shard.member import Content
+from ppt_dist.shard.source import EMPTY, RecordsOf, Shelf
 from ppt_dist.shard.store import Bucket
 
 
@@ -24,11 +25,11 @@ class Whole:
 
     at_once = 1
 
-    def __init__(self, split: Split, shelf: Shelf, bucket: Bucket, locks: Path) -> None:
+    def __init__(self, split: RecordsOf, shelf: Shelf, bucket: Bucket, locks: Path) -> None:
         self._split, self._shelf, self._bucket = split, shelf, bucket
         self._locks = locks
 
-    def read(self, i: int, future: Future) -> bytes:
+    def read(self, i: int, future: Future) -> Content:
         """Bytes of record ``i``, streamed a second time where they are wrong."""
         content = self._shelf.get(i)
         if content is not None:
@@ -47,13 +48,13 @@ class Whole:
     def expect(self, indices: Sequence[int]) -> None:
         """Nothing: a tar comes whole."""
 
-    def _stream(self, shard: str, wanted: int, future: Future) -> bytes:
+    def _stream(self, shard: str, wanted: int, future: Future) -> Content:
         """Bytes of one record; those of the others are kept on the way."""
         numbers = self._numbers[shard]
         entries = [self._split.records[i].entry for i in numbers]
 
-        def once() -> bytes:
-            found = b""
+        def once() -> Content:
+            found = EMPTY
             pieces = cut(self._bucket.chunks(shard), entries)
             for i, entry, content in zip(numbers, entries, pieces, strict=True):
                 if entry.holds(content):
@@ -89,20 +90,21 @@ class Whole:
             os.close(lock)
 
 
-def cut(chunks: Iterable[bytes], entries: Sequence[IndexEntry]) -> Iterator[bytes]:
+def cut(chunks: Iterable[bytes], entries: Sequence[IndexEntry]) -> Iterator[bytearray]:
     """The span of each entry in a tar that comes in chunks; shorter where the tar ends before.
 
-    The entries lie end to end from the tar's start, as an index's do. What is behind the last
-    is read and dropped.
+    The entries stand in the tar's order; what lies between and behind them is read and dropped.
     """
-    rest, source = bytearray(), iter(chunks)
+    rest, at, source = bytearray(), 0, iter(chunks)
     for entry in entries:
-        while len(rest) < entry.span:
+        end = entry.offset + entry.span
+        while at + len(rest) < end:
             chunk = next(source, None)
             if chunk is None:
                 break
             rest += chunk
-        yield bytes(rest[: entry.span])
-        del rest[: entry.span]
+        yield rest[entry.offset - at : end - at]
+        del rest[: end - at]
+        at = end
     for _ in source:
         pass

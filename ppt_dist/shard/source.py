@@ -7,8 +7,12 @@ from ppt_dist.journal.retry import Tell
 from ppt_dist.shard.cache import Future, NodeCache, file_name
 from ppt_dist.shard.damage import damaged
 from ppt_dist.shard.index import IndexEntry
+from ppt_dist.shard.member import Content
 from ppt_dist.shard.place import Place
 from ppt_dist.shard.store import Store
+
+
+EMPTY: Content = b""
 
 
 class Where(NamedTuple):
@@ -19,7 +23,7 @@ class Where(NamedTuple):
     entry: IndexEntry
 
 
-class Split(NamedTuple):
+class RecordsOf(NamedTuple):
     """The records of one split of a packed domain."""
 
     place: Place
@@ -41,7 +45,7 @@ class Source(Protocol):
         """Records that are worth having under way together, on a thread each."""
         ...
 
-    def read(self, i: int, future: Future) -> bytes:
+    def read(self, i: int, future: Future) -> Content:
         """Bytes of record ``i``, as they were packed.
 
         Raises:
@@ -58,14 +62,14 @@ class Source(Protocol):
 class Direct:
     """Each record by its range."""
 
-    def __init__(self, split: Split, store: Store) -> None:
+    def __init__(self, split: RecordsOf, store: Store) -> None:
         self._split, self._store = split, store
         self.at_once = store.at_once
 
-    def read(self, i: int, future: Future) -> bytes:  # noqa: ARG002 - nothing is kept
+    def read(self, i: int, future: Future) -> Content:  # noqa: ARG002 - nothing is kept
         """Bytes of record ``i``, read a second time where they are wrong."""
         shard, entry = self._split.records[i]
-        where, content = f"{self._split.place / shard}", b""
+        where, content = f"{self._split.place / shard}", EMPTY
         for _ in range(2):
             try:
                 content = self._store.read_range(shard, entry.offset, entry.span)
@@ -85,11 +89,11 @@ class Direct:
 class Shelf:
     """Records of a split in the node's cache; a cache that fails is told of, and left alone."""
 
-    def __init__(self, split: Split, cache: NodeCache, tell: Tell) -> None:
+    def __init__(self, split: RecordsOf, cache: NodeCache, tell: Tell) -> None:
         self._split, self._tell = split, tell
         self._cache: NodeCache | None = cache
 
-    def get(self, i: int) -> bytes | None:
+    def get(self, i: int) -> Content | None:
         """Record ``i`` where it is kept whole."""
         if self._cache is None:
             return None
@@ -103,7 +107,7 @@ class Shelf:
             self._leave(self._cache, error)
         return None
 
-    def put(self, i: int, content: bytes, future: Future) -> None:
+    def put(self, i: int, content: Content, future: Future) -> None:
         """Keep record ``i``."""
         if self._cache is None:
             return
@@ -120,11 +124,11 @@ class Shelf:
 class Kept:
     """Records from the cache, else from another source."""
 
-    def __init__(self, split: Split, shelf: Shelf, source: Source) -> None:
+    def __init__(self, split: RecordsOf, shelf: Shelf, source: Source) -> None:
         self._split, self._shelf, self._source = split, shelf, source
         self.at_once = source.at_once
 
-    def read(self, i: int, future: Future) -> bytes:
+    def read(self, i: int, future: Future) -> Content:
         """Bytes of record ``i``, from then on in the cache."""
         content = self._shelf.get(i)
         if content is None:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from ppt_dist.journal.objects import Limits, Objects
 from ppt_dist.journal.retry import Retries, Tell, Transient, attempt, silent
+from ppt_dist.shard.member import Content
 from ppt_dist.shard.place import Place
+from ppt_dist.shard.span import read_span
 
 Result = TypeVar("Result")
 PATIENT = Retries()
@@ -38,7 +40,7 @@ class Store(Protocol):
         """All bytes of a file."""
         ...
 
-    def read_range(self, name: str, offset: int, span: int) -> bytes:
+    def read_range(self, name: str, offset: int, span: int) -> Content:
         """Bytes from ``offset``; fewer than ``span`` only where the file ends before."""
         ...
 
@@ -68,7 +70,7 @@ class Folder:
         """All bytes of a file."""
         return self._patiently(name, (self._path / name).read_bytes)
 
-    def read_range(self, name: str, offset: int, span: int) -> bytes:
+    def read_range(self, name: str, offset: int, span: int) -> Content:
         """Bytes from ``offset``; fewer than ``span`` only where the file ends before."""
         return self._patiently(name, lambda: self._pread(name, offset, span))
 
@@ -90,15 +92,8 @@ class Folder:
 
         return attempt(once, self._retries, self._tell)
 
-    def _pread(self, name: str, offset: int, span: int) -> bytes:
-        file = self._open(name)
-        content = os.pread(file, span, offset)
-        while len(content) < span:
-            more = os.pread(file, span - len(content), offset + len(content))
-            if not more:
-                break
-            content += more
-        return content
+    def _pread(self, name: str, offset: int, span: int) -> Content:
+        return read_span(self._open(name), offset, span)
 
     def _open(self, name: str) -> int:
         if name not in self._files:
@@ -122,7 +117,7 @@ class Bucket(NamedTuple):
         """All bytes of an object."""
         return attempt(lambda: self.objects.read(name), self.retries, self.tell)
 
-    def read_range(self, name: str, offset: int, span: int) -> bytes:
+    def read_range(self, name: str, offset: int, span: int) -> Content:
         """Bytes from ``offset``; fewer than ``span`` only where the object ends before."""
         return attempt(
             lambda: self.objects.read_range(name, offset, span), self.retries, self.tell

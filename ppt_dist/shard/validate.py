@@ -162,7 +162,7 @@ def _records(
             content = os.pread(file.fileno(), entry.span, entry.offset)
             try:
                 entry.check(content)
-                scene = decode(members_of(content, entry.key), manifest.fields)
+                scene = decode(members_of(content, entry.key), fields)
                 _check(scene, entry, manifest)
             except BadInput as error:
                 faults.append(Fault(tar.name, entry.key, str(error)))

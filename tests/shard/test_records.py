@@ -41,11 +41,11 @@ def s3(packed):
 
 def local(packed):
     records = Records.open(packed / DOMAIN, "train")
-    return [records.checked(i) for i in range(len(records))]
+    return [bytes(records.checked(i)) for i in range(len(records))]
 
 
 def all_of(records):
-    return records.read_many(range(len(records)))
+    return [bytes(content) for content in records.read_many(range(len(records)))]
 
 
 def test_an_object_store_gives_the_bytes_of_the_folder(packed, s3):
