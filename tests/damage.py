@@ -9,7 +9,7 @@ from ppt_dist.shard.store import Folder
 
 
 def copy_damaged(packed: Path, to: Path, domain: str, scenes: int) -> tuple[Path, list[str]]:
-    """A copy of a domain with a bit flipped in the last byte of some training records; their keys."""
+    """A copy of a domain with a flipped bit in some training records; their keys."""
     folder = to / domain
     shutil.copytree(packed / domain, folder)
     return folder, damage(folder, scenes)

@@ -61,9 +61,10 @@ def _print(found: "Audit") -> None:
         table.add_row(part.domain, *map(str, cells), "yes" if part.complete else "not yet")
     Console().print(table)
     for finding in found.findings:
+        ranks = ", ".join(map(str, finding.ranks))
         print(
             f"step {finding.step}, lot {finding.lot}, {finding.domain}: "
-            f"{', '.join(finding.ranks) or 'no rank'} read {', '.join(finding.read) or 'nothing'} "
+            f"rank {ranks} read {', '.join(finding.read) or 'nothing'} "
             f"in place of {', '.join(finding.missing) or 'nothing'}"
         )
     for step in found.gaps:

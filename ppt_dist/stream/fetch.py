@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import recv_handle, send_handle
 from typing import NamedTuple
@@ -162,8 +162,8 @@ class Fetchers:
 
 def _start(load: Load) -> _Fetcher:
     """A process of its own; spawned, since threads and clients of stores do not survive a fork."""
-    ours, its = Pipe()
     context = multiprocessing.get_context("spawn")
+    ours, its = context.Pipe()
     process = context.Process(target=_serve, args=(its, load), daemon=True)
     with _no_main_module():
         process.start()

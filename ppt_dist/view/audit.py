@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ppt_dist.journal.journal import Event, read_events
 from ppt_dist.stream.load import open_records
-from ppt_dist.stream.plan import Lot, Plan, Slot
+from ppt_dist.stream.plan import Lot, Plan, Slot, assign
 from ppt_dist.stream.read import fingerprint
 from ppt_dist.stream.stand_in import stand_ins
 from ppt_dist.stream.stream import open_plan
@@ -34,11 +34,11 @@ class Finding(NamedTuple):
     lot: int
     domain: str
     missing: tuple[str, ...]
-    """Planned scenes that no rank read."""
+    """Planned scenes that were not read in their turn."""
     read: tuple[str, ...]
-    """What was read in their place, as ``domain/scene``, or the fingerprint of an unknown scene."""
-    ranks: tuple[str, ...]
-    """Who read that."""
+    """What was read instead, as ``domain/scene``, or the fingerprint of an unknown scene."""
+    ranks: tuple[int, ...]
+    """Who did."""
 
 
 class Coverage(NamedTuple):
@@ -131,7 +131,7 @@ def audit(
     for done, (step, told) in enumerate(steps.items(), 1):
         for lot in plan.step(step):
             found = _found(told, lot.index)
-            reads += len(found)
+            reads += sum(map(len, found.values()))
             taken = reader.match(step, lot, found)
             turns.update((lot.domain, slot) for slot, _ in taken.turns)
             own.update((lot.domain, slot) for slot, itself in taken.turns if itself)
@@ -173,26 +173,23 @@ class _Reader:
             for domain, book in books.items()
         }
 
-    def match(self, step: int, lot: Lot, found: list[tuple[Fingerprint, str]]) -> _Taken:
-        """Who was read for whom; what is left over is a finding."""
-        left = Counter(read for read, _ in found)
+    def match(self, step: int, lot: Lot, found: Mapping[int, list[Fingerprint]]) -> _Taken:
+        """Who was read for whom, rank by rank and slot by slot."""
+        micro = assign(lot, self._plan.costs[lot.domain], len(found))
         turns: list[tuple[Slot, bool]] = []
-        missing = []
-        for slot in chain(*lot.micro):
-            options = self._options(lot.domain, slot)
-            read = next((option for option in options if left[option]), None)
-            if read is None:
-                missing.append(self._books[lot.domain].names[slot.scene])
-                continue
-            left[read] -= 1
-            turns.append((slot, read == options[0]))
-        strange = tuple(left.elements())
-        if not missing and not strange:
-            return _Taken(turns, None)
-        ranks = sorted({rank for read, rank in found if read in strange})
-        names = tuple(map(self._name, strange))
-        finding = Finding(step, lot.index, lot.domain, tuple(missing), names, tuple(ranks))
-        return _Taken(turns, finding)
+        missing, strange, ranks = [], [], []
+        for rank, reads in found.items():
+            slots = chain.from_iterable(part[rank] for part in micro)
+            for slot, read in zip_longest(slots, reads):
+                options = self._options(lot.domain, slot) if slot else []
+                if slot and read in options:
+                    turns.append((slot, read == options[0]))
+                    continue
+                missing += [self._books[lot.domain].names[slot.scene]] if slot else []
+                strange += [self._name(read)] if read else []
+                ranks += [rank] if rank not in ranks else []
+        finding = Finding(step, lot.index, lot.domain, tuple(missing), tuple(strange), tuple(ranks))
+        return _Taken(turns, finding if ranks else None)
 
     def _options(self, domain: str, slot: Slot) -> list[Fingerprint]:
         """The planned scene; where it is quarantined also those up to its stand-in."""
@@ -217,10 +214,13 @@ def _attempt(event: Event) -> Any:
     return event["attempt"]
 
 
-def _found(told: list[Event], lot: int) -> list[tuple[Fingerprint, str]]:
-    """What the ranks read of a lot, and which of them."""
-    lots = [(part, str(event["writer"])) for event in told for part in _lots(event)]
-    return [(read, writer) for part, writer in lots if part["lot"] == lot for read in part["read"]]
+def _found(told: list[Event], lot: int) -> dict[int, list[Fingerprint]]:
+    """What each rank read of a lot, in the order of its slots."""
+    found: dict[int, list[Fingerprint]] = {}
+    for event in told:
+        own = found.setdefault(int(str(event["writer"]).removeprefix("rank-")), [])
+        own += [read for part in _lots(event) if part["lot"] == lot for read in part["read"]]
+    return dict(sorted(found.items()))
 
 
 def _lots(event: Event) -> list[dict[str, Any]]:

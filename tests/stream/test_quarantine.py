@@ -39,7 +39,9 @@ def scenes(folder, ranks=1, processes=0, known=frozenset(), start=0):
     """Bytes of each scene of each lot with what was read for it, and what was told."""
     lots, told = {}, []
     for rank in range(ranks):
-        fetching = Fetching(processes, 1, print, lambda d, lot, bad: told.append((d, lot, bad.name)))
+        fetching = Fetching(
+            processes, 1, print, lambda d, lot, bad: told.append((d, lot, bad.name))
+        )
         source = {"s3dis": Source(folder, 1, VOXELISE)}
         stream = open_stream(source, SHAPE, 0, Rank(rank, ranks), fetching, {"s3dis": known})
         for lot in chain.from_iterable(stream.steps(start, STEPS)):
