@@ -18,6 +18,10 @@ from ppt_dist.section import BadInput
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+class Refused(BadInput):
+    """A place will not be read like this, whatever is asked for: no word on a single object."""
+
+
 CHUNK = 1 << 20
 """Bytes that a streamed object comes in, at least, its end aside."""
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -37,7 +41,7 @@ class Objects(NamedTuple):
     """The objects below a URL. Small, and no client travels with it to another process.
 
     Every method raises `FileNotFoundError` where there is no such object, `Transient` for what may
-    pass, and `BadInput` where access is refused or the store cannot do what is asked.
+    pass, and `Refused` where access is refused or the store cannot do what is asked.
     """
 
     url: str
@@ -92,19 +96,19 @@ class Objects(NamedTuple):
         except FileNotFoundError:
             raise FileNotFoundError(f"{where}: no such object") from None
         except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
-            raise BadInput(
+            raise Refused(
                 f"{where}: access is refused: give this process credentials by its environment "
                 f"that may read there ({_line(error)})"
             ) from None
         except exceptions.NotSupportedError:
-            raise BadInput(
+            raise Refused(
                 f"{where}: this store ignores byte ranges: read it from start to end with "
                 'engine.reading = "whole" and an engine.cache'
             ) from None
         except exceptions.BaseError as error:
             if _may_pass(error):
                 raise Transient(f"{where}: {_line(error)}") from None
-            raise BadInput(f"{where}: {_line(error)}") from None
+            raise Refused(f"{where}: {_line(error)}") from None
 
 
 @cache
@@ -128,7 +132,7 @@ def _open(url: str, limits: Limits) -> "ObjectStore":
             retry_config={"max_retries": 0},
         )
     except (exceptions.BaseError, ValueError) as error:
-        raise BadInput(f"{url}: no client for it: {_line(error)}") from None
+        raise Refused(f"{url}: no client for it: {_line(error)}") from None
 
 
 def _plain_allowed() -> bool:

@@ -32,7 +32,8 @@ def claim(run: RunConfig) -> dict[str, Manifest]:
             lots cannot be cut; nothing has been written then.
     """
     check_lots(run)
-    manifests = {name: _manifest(name, use.shards, run.engine.access) for name, use in run.domains.items()}
+    access = run.engine.access
+    manifests = {name: _manifest(name, use.shards, access) for name, use in run.domains.items()}
     digests = {name: manifest.digest() for name, manifest in manifests.items()}
     if (run.folder / RUN_FILE).exists():
         _same(run, digests)
