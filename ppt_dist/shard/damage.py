@@ -1,9 +1,6 @@
 """`DamagedRecord`: a record that will not come right, however often it is read."""
 
-from isal import isal_zlib
-
 from ppt_dist.section import BadInput
-from ppt_dist.shard.member import Content
 
 
 class DamagedRecord(BadInput):
@@ -23,9 +20,3 @@ class DamagedRecord(BadInput):
 
     def __str__(self) -> str:
         return f"{self.shard}, record {self.key}: {self.reason}"
-
-
-def damaged(shard: str, key: str, reason: object, content: Content | None) -> DamagedRecord:
-    """The damage that ``content`` shows."""
-    crc32 = None if content is None else isal_zlib.crc32(content)
-    return DamagedRecord(shard, key, str(reason), crc32)

@@ -15,7 +15,6 @@ from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.access import PLAIN, Access, open_source
 from ppt_dist.shard.cache import UNKNOWN, Future
 from ppt_dist.shard.codec import decode
-from ppt_dist.shard.damage import damaged
 from ppt_dist.shard.exclusions import kept
 from ppt_dist.shard.index import read_index
 from ppt_dist.shard.manifest import Manifest, Shard, Split, read_manifest
@@ -39,7 +38,7 @@ class Records:
         self.points: Int64[np.ndarray, " scenes"] = np.array([e.points for e in entries], np.int64)
         self.crc32 = tuple(entry.crc32 for entry in entries)
         """Of the bytes of each record."""
-        self._entries = split.records
+        self._split = split
         self._store, self._source = store, source
         self._threads: ThreadPoolExecutor | None = None
 
@@ -69,7 +68,7 @@ class Records:
         return Records(records, manifest, store, open_source(records, store, access, tell))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._split.records)
 
     def __getitem__(self, i: int) -> Scene:
         """Scene ``i``; raises as `checked` does."""
@@ -77,7 +76,7 @@ class Records:
 
     def seal(self, i: int) -> int:
         """The checksum that the bytes of record ``i`` are held against when they are read."""
-        return self._entries[i][1].crc32
+        return self._split.records[i][1].crc32
 
     def __getstate__(self) -> dict[str, Any]:
         """Threads stay behind."""
@@ -85,7 +84,7 @@ class Records:
 
     def read(self, i: int) -> Content:
         """Bytes of record ``i`` from its place, unchecked."""
-        shard, entry = self._entries[i]
+        shard, entry = self._split.records[i]
         return self._store.read_range(shard, entry.offset, entry.span)
 
     def checked(self, i: int, future: Future = UNKNOWN) -> Content:
@@ -121,11 +120,10 @@ class Records:
 
     def decode(self, i: int, content: Content) -> Scene:
         """The scene in the bytes of record ``i``; `DamagedRecord` where there is none."""
-        shard, entry = self._entries[i]
         try:
-            return decode(members_of(content, entry.key), self.fields)
+            return decode(members_of(content, self.names[i]), self.fields)
         except BadInput as error:
-            raise damaged(f"{self.folder / shard}", entry.key, error, content) from None
+            raise self._split.damaged(i, error, content) from None
 
 
 def _listed(place: Place, store: Store, split: Split, shard: Shard) -> list[Where]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ppt_dist.journal.retry import attempt
 from ppt_dist.shard.cache import Future
-from ppt_dist.shard.damage import damaged
 from ppt_dist.shard.index import IndexEntry
 from ppt_dist.shard.member import Content
 from ppt_dist.shard.source import EMPTY, RecordsOf, Shelf
@@ -41,8 +40,7 @@ class Whole:
                 if content is None or not entry.holds(content):
                     content = self._stream(shard, i, future)
         if not entry.holds(content):
-            where = f"{self._split.place / shard}"
-            raise damaged(where, entry.key, entry.fault(content), content)
+            raise self._split.damaged(i, entry.fault(content), content)
         return content
 
     def expect(self, indices: Sequence[int]) -> None:
@@ -66,8 +64,7 @@ class Whole:
         try:
             return attempt(once, self._bucket.retries, self._bucket.tell)
         except FileNotFoundError:
-            where, key = f"{self._split.place / shard}", self._split.records[wanted].entry.key
-            raise damaged(where, key, "its tar is not there", None) from None
+            raise self._split.damaged(wanted, "its tar is not there", None) from None
 
     @cached_property
     def _numbers(self) -> dict[str, list[int]]:

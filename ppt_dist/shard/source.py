@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from isal import isal_zlib
+
 from ppt_dist.journal.retry import Tell
 from ppt_dist.shard.cache import Future, NodeCache, file_name
-from ppt_dist.shard.damage import damaged
+from ppt_dist.shard.damage import DamagedRecord
 from ppt_dist.shard.index import IndexEntry
 from ppt_dist.shard.member import Content
 from ppt_dist.shard.place import Place
@@ -34,6 +36,12 @@ class RecordsOf(NamedTuple):
     def file_name(self, i: int) -> str:
         """The file of record ``i`` in a node's cache."""
         return file_name(self.manifest_digest, self.name, i)
+
+    def damaged(self, i: int, reason: object, content: Content | None) -> DamagedRecord:
+        """The damage of record ``i`` that ``content`` shows; None where nothing came."""
+        shard, entry = self.records[i]
+        crc32 = None if content is None else isal_zlib.crc32(content)
+        return DamagedRecord(f"{self.place / shard}", entry.key, str(reason), crc32)
 
 
 @runtime_checkable
@@ -69,15 +77,15 @@ class Direct:
     def read(self, i: int, future: Future) -> Content:  # noqa: ARG002 - nothing is kept
         """Bytes of record ``i``, read a second time where they are wrong."""
         shard, entry = self._split.records[i]
-        where, content = f"{self._split.place / shard}", EMPTY
+        content = EMPTY
         for _ in range(2):
             try:
                 content = self._store.read_range(shard, entry.offset, entry.span)
             except FileNotFoundError:
-                raise damaged(where, entry.key, "its tar is not there", None) from None
+                raise self._split.damaged(i, "its tar is not there", None) from None
             if entry.holds(content):
                 return content
-        raise damaged(where, entry.key, entry.fault(content), content)
+        raise self._split.damaged(i, entry.fault(content), content)
 
     def expect(self, indices: Sequence[int]) -> None:
         """Pass it on."""

@@ -185,11 +185,11 @@ def test_a_tar_that_shrinks_or_goes_is_damage_of_its_records_alone(packed, tmp_p
     with stores.served(stores.faulty(tmp_path / DOMAIN, [])) as url:
         place = place_of(url) if remote else tmp_path / DOMAIN
         records = Records.open(place, "train", stores.HASTY)
-        os.truncate(tar, records._entries[1].entry.offset + 700)
+        os.truncate(tar, records._split.records[1].entry.offset + 700)
         assert records.checked(0) == local(packed)[0]
         with pytest.raises(DamagedRecord, match="700 bytes instead of"):
             records.checked(1)
-        os.truncate(tar, records._entries[1].entry.offset)
+        os.truncate(tar, records._split.records[1].entry.offset)
         with pytest.raises(DamagedRecord, match="0 bytes instead of"):
             records.checked(1)
         tar.unlink()
