@@ -15,7 +15,8 @@ from ppt_dist.model.sparse import Backend
 from ppt_dist.scene.augment import Augment
 from ppt_dist.scene.augment.geometry import Box, Clamp
 from ppt_dist.scene.scene import CHANNELS
-from ppt_dist.section import HOW, BadInput, Section, read_toml
+from ppt_dist.section import HOW, BadInput, Section, nearest, read_toml
+from ppt_dist.stream.asked import EraChange, Lots, Weight
 
 ROOT_VARIABLE = "PPT_DIST_ROOT"
 
@@ -27,8 +28,13 @@ class DomainUse(Section):
 
     shards: Annotated[Path, HOW]
     """Folder with the domain's manifest. The manifest's digest, not the path, says what it is."""
-    weight: PositiveInt
-    """Lots of this domain in each period of the mixture."""
+    weight: Weight
+    """How much of this domain beside the others, counted in `lots.unit`; at 0 it takes no part until
+    an era gives it a weight."""
+    scenes: PositiveInt | None = None
+    """Scenes of a lot of this domain; `lots.scenes` where absent."""
+    max_epochs: PositiveFloat | None = None
+    """Most passes over the domain; it leaves the mixture before the step that would exceed it."""
     grid: PositiveFloat | None = None
     """Edge of a voxel, metres; the recipe's where absent."""
     crop: PositiveInt | None = None
@@ -37,21 +43,6 @@ class DomainUse(Section):
     """Part of a training scene's voxels that is kept, those nearest a random one; before `crop`."""
     box: Box | None = None
     """What the augmentation ``clamp`` keeps this domain's points within."""
-
-
-class Lots(Section):
-    """Sizes that make the order of the data."""
-
-    scenes: PositiveInt
-    """Scenes of a lot, on all ranks together."""
-    micro: PositiveInt = 1
-    """Micro-lots that a lot is cut into: norm statistics are those of one over all ranks."""
-    a_step: PositiveInt = 1
-    """Lots of an optimiser step."""
-    mix: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Part of the micro-lots whose scenes are mixed in pairs (Mix3D); a pair stays on one rank."""
-    window: Literal[1] = 1
-    """Lots of a domain among which scenes are regrouped by cost."""
 
 
 class PromptConfig(Section):
@@ -146,6 +137,9 @@ class EngineConfig(Section):
     """Loading processes of each rank; 0 loads inside the rank."""
     ahead: PositiveInt = 4
     """Lots that are loaded before they are needed."""
+    budget: PositiveInt | None = None
+    """Most voxels of a rank in a micro-lot. Lots of which a rank could get more are refused; none is
+    cut smaller for it."""
     sparse: Backend = "auto"
     """Sparse convolutions: ``reference`` (plain PyTorch), ``spconv`` (an extra), or ``auto``, which
     is spconv on a GPU where it is installed, else reference."""
@@ -173,6 +167,8 @@ class RunConfig(Section):
     runs: Annotated[Path, HOW] = Path("runs")
     domains: Annotated[dict[str, DomainUse], Field(min_length=1)]
     lots: Lots
+    eras: tuple[EraChange, ...] = ()
+    """What changes at later steps, in their order: the mixture, or the scenes of a lot."""
     augment: tuple[Augment, ...] = ()
     """Applied to each training scene in this order, before grid sampling."""
     center: bool = True
@@ -234,6 +230,7 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
+    _check_eras(run, path)
     check_learnable(run)
     _check_boxes(run, path)
     return _absolute(run, root)
@@ -242,7 +239,11 @@ def load_run(path: Path) -> RunConfig:
 def check_lots(run: RunConfig) -> None:
     """Refuse lots that cannot be cut: each rank needs a scene, or a pair, of every micro-lot."""
     lots = run.lots
-    smallest = lots.scenes // lots.micro
+    sizes = {f"lots.scenes {lots.scenes}": lots.scenes}
+    sizes |= {f"domains.{n}.scenes {u.scenes}": u.scenes for n, u in run.domains.items() if u.scenes}
+    sizes |= {f"eras.{i}.scenes {e.scenes}": e.scenes for i, e in enumerate(run.eras) if e.scenes}
+    key = min(sizes, key=sizes.__getitem__)
+    smallest = sizes[key] // lots.micro
     units, what = smallest, f"{smallest} scenes"
     if lots.mix:
         units = -(-smallest // 2)
@@ -250,9 +251,25 @@ def check_lots(run: RunConfig) -> None:
     if run.engine.ranks > units:
         raise BadInput(
             f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {what} "
-            f"(lots.scenes {lots.scenes} cut into lots.micro {lots.micro}): "
+            f"({key} cut into lots.micro {lots.micro}): "
             f"use at most {units} ranks, or larger lots"
         )
+
+
+def _check_eras(run: RunConfig, path: Path) -> None:
+    """Refuse eras out of order, after the last step, or of domains that the run has not."""
+    last = 0
+    for i, era in enumerate(run.eras):
+        where = f"{path}: eras.{i}"
+        if not last < era.step < run.steps:
+            raise BadInput(
+                f"{where}.step is {era.step}, but it must be above {last}, where the era before "
+                f"begins, and below steps, {run.steps}"
+            )
+        for name in era.weights or ():
+            if name not in run.domains:
+                raise BadInput(f"{where}.weights: no domain {name!r}: {nearest(name, [*run.domains])}")
+        last = era.step
 
 
 def _check_boxes(run: RunConfig, path: Path) -> None:

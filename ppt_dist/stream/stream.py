@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.scene.voxel import VoxelScene
+from ppt_dist.stream.era import steady
 from ppt_dist.stream.fetch import Fetchers, Loader, Order, open_records
 from ppt_dist.stream.plan import Lot, LotShape, Plan, deal
 from ppt_dist.stream.rank import Rank
@@ -30,6 +31,7 @@ class Source(NamedTuple):
 
     folder: Path
     weight: int
+    """Lots in each period, in a plan of one mixture (`open_plan`)."""
     voxelise: Voxelise
 
 
@@ -76,18 +78,25 @@ class Stream:
 
 
 def open_plan(sources: Mapping[str, Source], shape: LotShape, seed: int) -> Plan:
-    """The plan over the train splits of packed domains."""
+    """The plan of one mixture over the train splits of packed domains."""
     costs = {name: open_records(s.folder, "train").cost for name, s in sources.items()}
-    return Plan(costs, {name: s.weight for name, s in sources.items()}, shape, seed)
+    return Plan(costs, steady({name: s.weight for name, s in sources.items()}), shape, seed)
 
 
 def open_stream(
     sources: Mapping[str, Source], shape: LotShape, seed: int, rank: Rank, fetching: Fetching
 ) -> Stream:
-    """The stream of ``rank`` over packed domains."""
+    """The stream of ``rank`` over packed domains in one mixture."""
+    return stream_of(open_plan(sources, shape, seed), sources, rank, fetching)
+
+
+def stream_of(
+    plan: Plan, sources: Mapping[str, Source], rank: Rank, fetching: Fetching
+) -> Stream:
+    """The plan as ``rank`` sees it."""
     loader = Loader(
         folders={name: s.folder for name, s in sources.items()},
         voxelise={name: s.voxelise for name, s in sources.items()},
-        seed=seed,
+        seed=plan.seed,
     )
-    return Stream(open_plan(sources, shape, seed), loader, rank, fetching)
+    return Stream(plan, loader, rank, fetching)

@@ -13,7 +13,7 @@ from ppt_dist.run import RunConfig, check_lots
 from ppt_dist.section import BadInput, parse
 from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.shard.records import Records
-from ppt_dist.train.sources import TRAIN, VALIDATION
+from ppt_dist.train.sources import TRAIN, VALIDATION, plan_of
 
 RUN_FILE, DATA_FILE = "run.toml", "data.json"
 STOP = "stop"
@@ -27,10 +27,11 @@ def claim(run: RunConfig) -> dict[str, Manifest]:
 
     Raises:
         BadInput: the folder is another run's, a manifest is missing or does not match its tars, or
-            lots cannot be cut; nothing has been written then.
+            lots cannot be cut or planned; nothing has been written then.
     """
     check_lots(run)
     manifests = {name: _manifest(name, use.shards) for name, use in run.domains.items()}
+    plan_of(run, {name: Records.open(use.shards, TRAIN) for name, use in run.domains.items()})
     digests = {name: manifest.digest() for name, manifest in manifests.items()}
     if (run.folder / RUN_FILE).exists():
         _same(run, digests)

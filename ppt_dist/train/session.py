@@ -10,7 +10,8 @@ from ppt_dist.journal.journal import Event, Journal
 from ppt_dist.model.ppt import build_model
 from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest, read_manifest
-from ppt_dist.stream.stream import Fetching, open_stream
+from ppt_dist.stream.fetch import open_records
+from ppt_dist.stream.stream import Fetching, stream_of
 from ppt_dist.train.checkpoint import CheckpointStore, name_of
 from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.evaluate import evaluate, write_evaluation, write_looks
@@ -20,11 +21,12 @@ from ppt_dist.train.report import Reporter
 from ppt_dist.train.saver import Saver, facts_of
 from ppt_dist.train.scenes import open_scenes
 from ppt_dist.train.sources import (
+    TRAIN,
     VALIDATION,
     criterion_of,
     labels_of,
     parts_of,
-    shape_of,
+    plan_of,
     sources_of,
 )
 
@@ -63,8 +65,10 @@ def run_training(
     with journal.phase("start"):
         engine, saver = _build_engine(session), _saver(session)
         fetching = Fetching(run.engine.fetchers, run.engine.ahead, session.fault)
-        sources = sources_of(run, manifests)
-        stream = open_stream(sources, shape_of(run), run.seed, ranks.rank, fetching)
+        records = {name: open_records(use.shards, TRAIN) for name, use in run.domains.items()}
+        stream = stream_of(
+            plan_of(run, records), sources_of(run, manifests), ranks.rank, fetching
+        )
     try:
         with journal.phase("training"):
             done = train(run, engine, stream, saver, reporter, ranks.clock)

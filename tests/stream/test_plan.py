@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppt_dist.section import BadInput
+from ppt_dist.stream.era import steady
 from ppt_dist.stream.plan import LotShape, Plan, assign, spread
 
 COSTS = {
@@ -20,7 +21,11 @@ WEIGHTS = {"structured3d": 4, "scannet": 2, "s3dis": 1}
 
 
 def small(scenes=4, micro=1, a_step=1, seed=0):
-    return Plan(COSTS, WEIGHTS, LotShape(scenes, micro, a_step), seed)
+    return Plan(COSTS, steady(WEIGHTS), LotShape(scenes, micro, a_step), seed)
+
+
+def planned(costs, weights, shape, seed):
+    return Plan(costs, steady(weights), shape, seed)
 
 
 @st.composite
@@ -57,7 +62,7 @@ def test_the_first_lots_and_their_ranks_are_those_of_the_first_day():
 
 @given(parts())
 def test_each_epoch_of_a_domain_has_every_scene_once_across_lots(parts):
-    plan = Plan(*parts)
+    plan = planned(*parts)
     drawn = {d: [] for d in plan.costs}
     for t in range(60):
         lot = plan.lot(t)
@@ -73,7 +78,7 @@ def test_each_epoch_of_a_domain_has_every_scene_once_across_lots(parts):
 
 @given(parts(), st.integers(0, 500), st.integers(1, 12))
 def test_any_number_of_ranks_shares_the_same_scenes_of_the_same_micro_lots(parts, t, ranks):
-    plan = Plan(*parts)
+    plan = planned(*parts)
     lot = plan.lot(t)
     assert sum(map(len, lot.micro)) == plan.shape.scenes
     assert len(lot.micro) == plan.shape.micro
@@ -87,7 +92,7 @@ def test_any_number_of_ranks_shares_the_same_scenes_of_the_same_micro_lots(parts
 
 @given(parts(), st.integers(0, 50))
 def test_a_step_is_its_lots_wherever_one_starts(parts, step):
-    plan, again = Plan(*parts), Plan(*parts)
+    plan, again = planned(*parts), planned(*parts)
     for before in range(step % 3):
         plan.step(before)
     k = again.shape.a_step
@@ -95,14 +100,14 @@ def test_a_step_is_its_lots_wherever_one_starts(parts, step):
 
 
 def test_no_other_domain_moves_an_order():
-    alone = Plan({"s3dis": COSTS["s3dis"]}, {"s3dis": 1}, LotShape(4, 1, 1), 0)
+    alone = Plan({"s3dis": COSTS["s3dis"]}, steady({"s3dis": 1}), LotShape(4, 1, 1), 0)
     own = [lot for lot in map(small().lot, range(70)) if lot.domain == "s3dis"]
     assert [lot.micro for lot in own] == [alone.lot(t).micro for t in range(10)]
 
 
 def test_another_seed_and_another_epoch_are_other_orders():
     def order(seed, epoch):
-        big = Plan({"a": np.ones(50, np.int64)}, {"a": 1}, LotShape(1, 1, 1), seed)
+        big = Plan({"a": np.ones(50, np.int64)}, steady({"a": 1}), LotShape(1, 1, 1), seed)
         return [big.slot("a", 50 * epoch + i).scene for i in range(50)]
 
     orders = [order(0, 0), order(0, 1), order(1, 0)]
@@ -114,7 +119,7 @@ def test_another_seed_and_another_epoch_are_other_orders():
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=20), st.integers(1, 6))
 def test_the_most_loaded_rank_has_at_most_its_fair_share_and_one_scene_more(costs, ranks):
     table = np.array(costs)
-    plan = Plan({"a": table}, {"a": 1}, LotShape(len(costs), 1, 1), 0)
+    plan = Plan({"a": table}, steady({"a": 1}), LotShape(len(costs), 1, 1), 0)
     slots = plan.lot(0).micro[0]
     loads = [sum(table[s.scene] for s in part) for part in spread(slots, table, ranks)]
     assert sum(loads) == sum(costs)
@@ -123,10 +128,10 @@ def test_the_most_loaded_rank_has_at_most_its_fair_share_and_one_scene_more(cost
 
 def test_equal_scenes_are_spread_evenly():
     table = np.full(12, 5)
-    slots = Plan({"a": table}, {"a": 1}, LotShape(12, 1, 1), 0).lot(0).micro[0]
+    slots = Plan({"a": table}, steady({"a": 1}), LotShape(12, 1, 1), 0).lot(0).micro[0]
     assert [len(part) for part in spread(slots, table, 4)] == [3, 3, 3, 3]
 
 
 def test_a_domain_without_a_scene_is_refused_by_name():
     with pytest.raises(BadInput, match="'empty'"):
-        Plan({"empty": np.zeros(0, np.int64)}, {"empty": 1}, LotShape(1, 1, 1), 0)
+        Plan({"empty": np.zeros(0, np.int64)}, steady({"empty": 1}), LotShape(1, 1, 1), 0)

@@ -1,0 +1,122 @@
+"""What a run file says of the order of the data, and the `Course` that it comes to."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import floor
+from typing import Annotated, NamedTuple
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from ppt_dist.section import Section
+from ppt_dist.stream.era import Course, Era
+from ppt_dist.stream.plan import LotShape
+from ppt_dist.stream.weights import Cut, Unit, whole_lots
+
+Weight = NonNegativeInt | Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""How much of a domain, beside the others' weights; 0 is none."""
+
+
+class Lots(Section):
+    """Sizes that make the order of the data."""
+
+    scenes: PositiveInt
+    """Scenes of a lot, on all ranks together."""
+    micro: PositiveInt = 1
+    """Micro-lots that a lot is cut into: norm statistics are those of one over all ranks."""
+    a_step: PositiveInt = 1
+    """Lots of an optimiser step."""
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of the micro-lots whose scenes are mixed in pairs (Mix3D); a pair stays on one rank."""
+    window: Annotated[int, Field(ge=1, le=16)] = 8
+    """Lots of a domain among which scenes are regrouped by cost, so that ranks wait less for each
+    other; 1 regroups none. A lot's scenes are then alike in size, so more than 16 is refused."""
+    unit: Unit = "lots"
+    """What weights count: lots, scenes, or points (of the train split, on average)."""
+
+    @property
+    def shape(self) -> LotShape:
+        """As the plan takes it."""
+        return LotShape(self.scenes, self.micro, self.a_step, self.mix, self.window)
+
+
+class EraChange(Section):
+    """What changes from a step on; what it leaves out stays as it was."""
+
+    step: PositiveInt
+    """The first of the era."""
+    weights: Annotated[dict[str, Weight], Field(min_length=1)] | None = None
+    """Of all domains that take part from here; one that is left out, or has 0, is dropped."""
+    scenes: PositiveInt | None = None
+    """Scenes of a lot, of each domain that has no size of its own."""
+
+
+class Share(NamedTuple):
+    """A domain's place in the order."""
+
+    weight: float
+    scenes: int | None
+    """Of a lot, where it has a size of its own."""
+    max_epochs: float | None
+    """Most passes over it."""
+    count: int
+    """Scenes to train on."""
+    points: int
+    """Of all of those."""
+
+    def cut(self, lots: int) -> Cut:
+        """What a lot of it holds, where other lots have so many scenes."""
+        return Cut(self.scenes or lots, Fraction(max(self.points, 1), max(self.count, 1)))
+
+
+class Mixed(NamedTuple):
+    """An era with everything said: its own changes, and what stayed."""
+
+    step: int
+    weights: Mapping[str, float]
+    scenes: int
+
+    def cuts(self, shares: Mapping[str, Share]) -> dict[str, Cut]:
+        """What a lot of each domain holds."""
+        return {name: share.cut(self.scenes) for name, share in shares.items()}
+
+
+def mixed_of(shares: Mapping[str, Share], lots: Lots, eras: Sequence[EraChange]) -> list[Mixed]:
+    """Every era in full, the first from step 0."""
+    found = [Mixed(0, {name: share.weight for name, share in shares.items()}, lots.scenes)]
+    for era in eras:
+        last = found[-1]
+        weights = last.weights if era.weights is None else era.weights
+        found.append(Mixed(era.step, weights, era.scenes or last.scenes))
+    return found
+
+
+def course_of(
+    shares: Mapping[str, Share],
+    lots: Lots,
+    eras: Sequence[EraChange],
+    steps: int,
+    skipped: Sequence[int] = (),
+) -> Course:
+    """The course of a run.
+
+    Args:
+        shares: of its domains.
+        lots: their sizes, and what weights count.
+        eras: in rising order of their steps.
+        steps: of the run.
+        skipped: lots that no step takes.
+
+    Raises:
+        BadInput: a weight is too small for a lot in a period.
+    """
+    made = []
+    for mixed in mixed_of(shares, lots, eras):
+        cuts = mixed.cuts(shares)
+        weights = whole_lots(mixed.weights, lots.unit, cuts)
+        made.append(Era(mixed.step, weights, {name: cuts[name].scenes for name in weights}))
+    limits = {
+        name: floor(Fraction(repr(share.max_epochs)) * share.count)
+        for name, share in shares.items()
+        if share.max_epochs is not None
+    }
+    return Course(tuple(made), limits, tuple(skipped), steps)
