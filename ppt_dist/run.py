@@ -15,8 +15,8 @@ from ppt_dist.model.sparse import Backend
 from ppt_dist.scene.augment import Augment
 from ppt_dist.scene.augment.geometry import Box, Clamp
 from ppt_dist.scene.scene import CHANNELS
-from ppt_dist.section import HOW, BadInput, Section, nearest, read_toml
-from ppt_dist.stream.asked import EraChange, Lots, Weight
+from ppt_dist.section import HOW, BadInput, Section, read_toml
+from ppt_dist.stream.asked import EraChange, Lots, Weight, check_eras
 
 ROOT_VARIABLE = "PPT_DIST_ROOT"
 
@@ -29,8 +29,8 @@ class DomainUse(Section):
     shards: Annotated[Path, HOW]
     """Folder with the domain's manifest. The manifest's digest, not the path, says what it is."""
     weight: Weight
-    """How much of this domain beside the others, counted in `lots.unit`; at 0 it takes no part until
-    an era gives it a weight."""
+    """How much of this domain beside the others, counted in `lots.unit`; at 0 it takes no part
+    until an era gives it a weight."""
     scenes: PositiveInt | None = None
     """Scenes of a lot of this domain; `lots.scenes` where absent."""
     max_epochs: PositiveFloat | None = None
@@ -138,8 +138,8 @@ class EngineConfig(Section):
     ahead: PositiveInt = 4
     """Lots that are loaded before they are needed."""
     budget: PositiveInt | None = None
-    """Most voxels of a rank in a micro-lot. Lots of which a rank could get more are refused; none is
-    cut smaller for it."""
+    """Most voxels of a rank in a micro-lot. Lots of which a rank could get more are refused, never
+    cut smaller."""
     sparse: Backend = "auto"
     """Sparse convolutions: ``reference`` (plain PyTorch), ``spconv`` (an extra), or ``auto``, which
     is spconv on a GPU where it is installed, else reference."""
@@ -230,7 +230,7 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
-    _check_eras(run, path)
+    check_eras(run.eras, [*run.domains], run.steps, path)
     check_learnable(run)
     _check_boxes(run, path)
     return _absolute(run, root)
@@ -240,7 +240,9 @@ def check_lots(run: RunConfig) -> None:
     """Refuse lots that cannot be cut: each rank needs a scene, or a pair, of every micro-lot."""
     lots = run.lots
     sizes = {f"lots.scenes {lots.scenes}": lots.scenes}
-    sizes |= {f"domains.{n}.scenes {u.scenes}": u.scenes for n, u in run.domains.items() if u.scenes}
+    sizes |= {
+        f"domains.{n}.scenes {u.scenes}": u.scenes for n, u in run.domains.items() if u.scenes
+    }
     sizes |= {f"eras.{i}.scenes {e.scenes}": e.scenes for i, e in enumerate(run.eras) if e.scenes}
     key = min(sizes, key=sizes.__getitem__)
     smallest = sizes[key] // lots.micro
@@ -254,22 +256,6 @@ def check_lots(run: RunConfig) -> None:
             f"({key} cut into lots.micro {lots.micro}): "
             f"use at most {units} ranks, or larger lots"
         )
-
-
-def _check_eras(run: RunConfig, path: Path) -> None:
-    """Refuse eras out of order, after the last step, or of domains that the run has not."""
-    last = 0
-    for i, era in enumerate(run.eras):
-        where = f"{path}: eras.{i}"
-        if not last < era.step < run.steps:
-            raise BadInput(
-                f"{where}.step is {era.step}, but it must be above {last}, where the era before "
-                f"begins, and below steps, {run.steps}"
-            )
-        for name in era.weights or ():
-            if name not in run.domains:
-                raise BadInput(f"{where}.weights: no domain {name!r}: {nearest(name, [*run.domains])}")
-        last = era.step
 
 
 def _check_boxes(run: RunConfig, path: Path) -> None:

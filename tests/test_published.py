@@ -29,7 +29,14 @@ from ppt_dist.train.engine import build_engine
 from ppt_dist.train.optim import learning_rate, momentum
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.scenes import open_scenes
-from ppt_dist.train.sources import course_of_run, criterion_of, labels_of, parts_of, shape_of, sources_of
+from ppt_dist.train.sources import (
+    course_of_run,
+    criterion_of,
+    labels_of,
+    parts_of,
+    shape_of,
+    sources_of,
+)
 from tests.packing import pack_domain
 
 INDOOR = [f"ppt_{data}_{way}" for data, way in product(

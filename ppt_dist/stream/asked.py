@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import floor
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from ppt_dist.section import Section
+from ppt_dist.section import BadInput, Section, nearest
 from ppt_dist.stream.era import Course, Era
 from ppt_dist.stream.plan import LotShape
 from ppt_dist.stream.weights import Cut, Unit, whole_lots
@@ -48,6 +49,29 @@ class EraChange(Section):
     """Of all domains that take part from here; one that is left out, or has 0, is dropped."""
     scenes: PositiveInt | None = None
     """Scenes of a lot, of each domain that has no size of its own."""
+
+
+def check_eras(
+    eras: Sequence[EraChange], domains: list[str], steps: int, source: Path | str
+) -> None:
+    """Refuse eras out of order, after the last step, or of domains that are not there.
+
+    Raises:
+        BadInput: names ``source``, the era and the key.
+    """
+    last = 0
+    for i, era in enumerate(eras):
+        if not last < era.step < steps:
+            raise BadInput(
+                f"{source}: eras.{i}.step is {era.step}, but it must be above {last}, where the "
+                f"era before begins, and below steps, {steps}"
+            )
+        for name in era.weights or ():
+            if name not in domains:
+                raise BadInput(
+                    f"{source}: eras.{i}.weights: no domain {name!r}: {nearest(name, domains)}"
+                )
+        last = era.step
 
 
 class Share(NamedTuple):

@@ -1,6 +1,7 @@
 """A budget of voxels, held against the most that a rank can ever get of a micro-lot."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -34,9 +35,9 @@ class Sizes(NamedTuple):
 
 def most_scenes(lot: int, shape: LotShape, ranks: int) -> int:
     """Scenes that a rank may hold of a micro-lot, both of a pair counted."""
-    micro = -(-lot // shape.micro)
-    alone = -(-micro // ranks) if shape.mix < 1 else 0
-    paired = 2 * -(-(-(-micro // 2)) // ranks) if shape.mix else 0
+    micro = ceil(lot / shape.micro)
+    alone = ceil(micro / ranks) if shape.mix < 1 else 0
+    paired = 2 * ceil(ceil(micro / 2) / ranks) if shape.mix else 0
     return min(max(alone, paired), micro)
 
 
@@ -47,7 +48,7 @@ def most_voxels(sizes: Sizes, shape: LotShape, ranks: int) -> int:
     it, which is more than once where a window runs over the end of an epoch.
     """
     held = most_scenes(sizes.lot, shape, ranks)
-    largest = np.sort(sizes.voxels())[::-1][: -(-held // sizes.copies)]
+    largest = np.sort(sizes.voxels())[::-1][: ceil(held / sizes.copies)]
     return int(np.repeat(largest, sizes.copies)[:held].sum())
 
 

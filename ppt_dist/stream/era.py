@@ -1,4 +1,4 @@
-"""`Timeline`: the domain of every lot through eras, the stretches of a run with one mixture each."""
+"""`Timeline`: the domain of every lot through eras, the stretches of a run with one mixture."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ ENDLESS = 1 << 62
 
 
 class Era(NamedTuple):
-    """What holds from a step on; a run has them in rising order, and they are only ever appended."""
+    """What holds from a step on; a run's are in rising order, and only ever appended."""
 
     step: int
     weights: Mapping[str, int]
@@ -93,6 +93,10 @@ class Timeline:
         taken = update * self.a_step + k
         return taken + bisect_right(self._ahead, taken)
 
+    def first_lot(self, step: int) -> int:
+        """The lot after the last of the step before; later lots that are skipped do not move it."""
+        return self.lot_index(step - 1, self.a_step - 1) + 1 if step else 0
+
     def step_of(self, t: int) -> int:
         """The step that takes lot ``t``, or the next lot that is taken."""
         return (t - bisect_left(self.course.skipped, t)) // self.a_step
@@ -139,7 +143,7 @@ class Timeline:
 
     def _begin(self, era: Era, step: int, laid: Sequence[Stretch], gone: set[str]) -> Stretch:
         weights = {name: n for name, n in era.weights.items() if n and name not in gone}
-        t = self._first_lot(step)
+        t = self.first_lot(step)
         scenes = {name: era.scenes.get(name, self._scenes) for name in weights}
         known = {name for stretch in laid for name in stretch.scenes}
         lots = {name: laid[-1].count(name, t) for name in known}
@@ -147,10 +151,6 @@ class Timeline:
         if not weights:
             raise BadInput(_used_up(self.course, step, drawn))
         return Stretch(step, t, Mixture(weights), scenes, lots, drawn)
-
-    def _first_lot(self, step: int) -> int:
-        """Where an era of that step begins: after the last lot of the step before."""
-        return self.lot_index(step - 1, self.a_step - 1) + 1 if step else 0
 
     def _first_over(self, stretch: Stretch, domain: str) -> int:
         """The first step of a stretch that would draw more of a domain than its limit."""

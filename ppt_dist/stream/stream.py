@@ -90,9 +90,7 @@ def open_stream(
     return stream_of(open_plan(sources, shape, seed), sources, rank, fetching)
 
 
-def stream_of(
-    plan: Plan, sources: Mapping[str, Source], rank: Rank, fetching: Fetching
-) -> Stream:
+def stream_of(plan: Plan, sources: Mapping[str, Source], rank: Rank, fetching: Fetching) -> Stream:
     """The plan as ``rank`` sees it."""
     loader = Loader(
         folders={name: s.folder for name, s in sources.items()},

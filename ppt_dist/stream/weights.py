@@ -22,9 +22,7 @@ class Cut(NamedTuple):
     """Of a scene, on average over the train split."""
 
 
-def whole_lots(
-    weights: Mapping[str, float], unit: Unit, cuts: Mapping[str, Cut]
-) -> dict[str, int]:
+def whole_lots(weights: Mapping[str, float], unit: Unit, cuts: Mapping[str, Cut]) -> dict[str, int]:
     """Lots of each domain in a period; a domain whose weight is 0 has none.
 
     Whole lots that make a period of at most `PERIOD` stay as they are. Other weights become the

@@ -66,9 +66,7 @@ def run_training(
         engine, saver = _build_engine(session), _saver(session)
         fetching = Fetching(run.engine.fetchers, run.engine.ahead, session.fault)
         records = {name: open_records(use.shards, TRAIN) for name, use in run.domains.items()}
-        stream = stream_of(
-            plan_of(run, records), sources_of(run, manifests), ranks.rank, fetching
-        )
+        stream = stream_of(plan_of(run, records), sources_of(run, manifests), ranks.rank, fetching)
     try:
         with journal.phase("training"):
             done = train(run, engine, stream, saver, reporter, ranks.clock)

@@ -13,6 +13,7 @@ from ppt_dist.shard.records import Records
 from ppt_dist.stream.asked import EraChange, Share, course_of
 from ppt_dist.stream.budget import Sizes, check_budget
 from ppt_dist.stream.era import Course
+from ppt_dist.stream.explain import Packed
 from ppt_dist.stream.plan import LotShape, Plan
 from ppt_dist.stream.stream import Source
 from ppt_dist.stream.voxelise import Voxelise
@@ -100,16 +101,30 @@ def plan_of(
     costs = {name: part.cost for name, part in records.items()}
     course = course_of_run(run, manifests, later, skipped)
     plan = Plan(costs, course, shape_of(run), run.seed)
-    sizes = {name: _sizes(run, plan, name, records[name]) for name in plan.orders}
-    check_budget(sizes, plan.shape, run.engine.ranks, run.engine.budget)
+    check_budget(sizes_of(run, plan, records), plan.shape, run.engine.ranks, run.engine.budget)
     return plan
 
 
-def _sizes(run: RunConfig, plan: Plan, domain: str, records: Records) -> Sizes:
-    use = run.domains[domain]
-    order = plan.orders[domain]
-    largest = max(segment.scenes for segment in order.segments)
-    return Sizes(records.points, largest, use.crop, use.crop_share, order.copies)
+def sizes_of(run: RunConfig, plan: Plan, records: Mapping[str, Records]) -> dict[str, Sizes]:
+    """How large the scenes of each domain can be, and how many of them a lot holds."""
+    return {
+        name: Sizes(
+            records[name].points,
+            max(segment.scenes for segment in order.segments),
+            run.domains[name].crop,
+            run.domains[name].crop_share,
+            order.copies,
+        )
+        for name, order in plan.orders.items()
+    }
+
+
+def packed_of(records: Mapping[str, Records]) -> dict[str, Packed]:
+    """How large the records of each domain's train split are."""
+    return {
+        name: Packed(part.points, sum(shard.size for shard in part.manifest.splits[TRAIN].shards))
+        for name, part in records.items()
+    }
 
 
 def parts_of(run: RunConfig) -> Parts:
