@@ -82,14 +82,14 @@ class Share(NamedTuple):
     """Of a lot, where it has a size of its own."""
     max_epochs: float | None
     """Most passes over it."""
-    count: int
+    records: int
     """Scenes to train on."""
     points: int
     """Of all of those."""
 
     def cut(self, lots: int) -> Cut:
         """What a lot of it holds, where other lots have so many scenes."""
-        return Cut(self.scenes or lots, Fraction(max(self.points, 1), max(self.count, 1)))
+        return Cut(self.scenes or lots, Fraction(max(self.points, 1), max(self.records, 1)))
 
 
 class Mixed(NamedTuple):
@@ -139,7 +139,7 @@ def course_of(
         weights = whole_lots(mixed.weights, lots.unit, cuts)
         made.append(Era(mixed.step, weights, {name: cuts[name].scenes for name in weights}))
     limits = {
-        name: floor(Fraction(repr(share.max_epochs)) * share.count)
+        name: floor(Fraction(repr(share.max_epochs)) * share.records)
         for name, share in shares.items()
         if share.max_epochs is not None
     }

@@ -54,7 +54,7 @@ class Stretch(NamedTuple):
     drawn: Mapping[str, int]
     """Scenes of each domain in those."""
 
-    def count(self, domain: str, t: int) -> int:
+    def lots_before(self, domain: str, t: int) -> int:
         """Lots of ``domain`` before lot ``t``, which is not before this era."""
         return self.lots.get(domain, 0) + self._own(domain, t)
 
@@ -113,7 +113,7 @@ class Timeline:
 
     def count(self, domain: str, t: int) -> int:
         """Lots of ``domain`` before lot ``t``."""
-        return self.stretch(t).count(domain, t)
+        return self.stretch(t).lots_before(domain, t)
 
     def lot_of(self, domain: str, occurrence: int) -> int | None:
         """The lot with ``occurrence`` lots of ``domain`` before it; None where it never comes."""
@@ -146,7 +146,7 @@ class Timeline:
         t = self.first_lot(step)
         scenes = {name: era.scenes.get(name, self._scenes) for name in weights}
         known = {name for stretch in laid for name in stretch.scenes}
-        lots = {name: laid[-1].count(name, t) for name in known}
+        lots = {name: laid[-1].lots_before(name, t) for name in known}
         drawn = {name: laid[-1].scenes_before(name, t) for name in known}
         if not weights:
             raise BadInput(_used_up(self.course, step, drawn))

@@ -35,7 +35,7 @@ class Scope(NamedTuple):
     def lots(self) -> dict[str, int]:
         """Lots of each domain that the run takes, skipped ones left out."""
         end = self.plan.timeline.first_lot(self.steps)
-        found = {name: self.plan.timeline.count(name, end) for name in self.plan.orders}
+        found = {name: self.plan.timeline.count(name, end) for name in self.plan.decks}
         for domain, _ in self._skipped(end):
             found[domain] -= 1
         return found
@@ -44,7 +44,7 @@ class Scope(NamedTuple):
         """Scenes in those."""
         end = self.plan.timeline.first_lot(self.steps)
         last = self.plan.timeline.stretch(end)
-        found = {name: last.scenes_before(name, end) for name in self.plan.orders}
+        found = {name: last.scenes_before(name, end) for name in self.plan.decks}
         for domain, scenes in self._skipped(end):
             found[domain] -= scenes
         return found
@@ -120,11 +120,11 @@ def shuffle(plan: Plan) -> dict[str, dict[str, float | None]]:
     """How random each domain's order is, and how alike the scenes of a lot; also for window 1."""
     return {
         name: {
-            **shuffle_quality(order)._asdict(),
-            "alike": alike(order, plan.costs[name], 8),
-            "alike_unwindowed": alike(order._replace(window=1), plan.costs[name], 64),
+            **shuffle_quality(deck)._asdict(),
+            "alike": alike(deck, plan.costs[name], 8),
+            "alike_unwindowed": alike(deck._replace(window=1), plan.costs[name], 64),
         }
-        for name, order in plan.orders.items()
+        for name, deck in plan.decks.items()
     }
 
 
@@ -160,7 +160,7 @@ def demand(
         "a_step": a_step,
         "a_second": None if pace is None else a_step * pace,
         "in_flight": max(_in_flight(scope.plan, packed, step, ahead) for step in scope.sample),
-        "all": sum(packed[name].size for name in scope.plan.orders),
+        "all": sum(packed[name].size for name in scope.plan.decks),
     }
 
 

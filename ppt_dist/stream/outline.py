@@ -23,11 +23,11 @@ def outline(scope: Scope, packed: Mapping[str, Packed]) -> dict[str, dict[str, A
             "share_of_scenes": draws[name] / sum(draws.values()),
             "share_of_points": points[name] / sum(points.values()),
             "lots": lots[name],
-            "scenes": order.count,
+            "scenes": deck.scenes,
             "draws": draws[name],
-            "epochs": draws[name] / order.count,
+            "epochs": draws[name] / deck.scenes,
         }
-        for name, order in plan.orders.items()
+        for name, deck in plan.decks.items()
     }
 
 

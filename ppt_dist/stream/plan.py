@@ -13,7 +13,7 @@ from jaxtyping import Int64
 from ppt_dist.section import BadInput
 from ppt_dist.stream.era import Course, Timeline
 from ppt_dist.stream.permutation import key
-from ppt_dist.stream.window import Costs, Order, Segment, Slot
+from ppt_dist.stream.window import Costs, Deck, Segment, Slot
 
 Unit = tuple[Slot, ...]
 """What stays together: a scene, or two that are mixed into one."""
@@ -65,8 +65,8 @@ class Plan:
         self.costs = costs
         self.shape = shape
         self.seed = seed
-        self.orders = {name: self._order(name) for name in self.timeline.domains}
-        self._groups = lru_cache(WINDOWS * len(self.orders))(self._window)
+        self.decks = {name: self._deck(name) for name in self.timeline.domains}
+        self._groups = lru_cache(WINDOWS * len(self.decks))(self._window)
 
     def step(self, step: int) -> tuple[Lot, ...]:
         """The lots of an optimiser step."""
@@ -76,7 +76,7 @@ class Plan:
     def lot(self, t: int) -> Lot:
         """Lot ``t``."""
         domain, n = self.timeline.at(t)
-        lot = self.orders[domain].place(n).lot
+        lot = self.decks[domain].place(n).lot
         drawn = [Slot(*row) for row in self._groups(domain, n - lot)[lot].tolist()]
         parts = spread(drawn, self.costs[domain], self.shape.micro)
         units = tuple(self._units(t, m, part, drawn) for m, part in enumerate(parts))
@@ -84,15 +84,15 @@ class Plan:
 
     def slot(self, domain: str, position: int) -> Slot:
         """The scene at a position of the domain's endless order, before windows regroup it."""
-        order = self.orders[domain]
-        epoch, i = divmod(position, order.count)
-        return Slot(epoch, order.permutation(epoch)(i))
+        deck = self.decks[domain]
+        epoch, i = divmod(position, deck.scenes)
+        return Slot(epoch, deck.permutation(epoch)(i))
 
     def _window(self, domain: str, n: int) -> Int64[np.ndarray, "lots scenes 2"]:
         """Epochs and scenes of the window that begins with the ``n``-th lot of a domain."""
-        order = self.orders[domain]
-        place = order.place(n)
-        return order.slots(order.dealt(place))[order.groups(place, self.costs[domain])]
+        deck = self.decks[domain]
+        place = deck.place(n)
+        return deck.slots(deck.dealt(place))[deck.groups(place, self.costs[domain])]
 
     def _units(self, t: int, m: int, part: tuple[Slot, ...], drawn: list[Slot]) -> tuple[Unit, ...]:
         """Each scene of micro-lot ``m`` alone, or neighbours in the order in which they were drawn.
@@ -105,7 +105,7 @@ class Plan:
         ordered = sorted(part, key=place.__getitem__)
         return tuple(tuple(ordered[i : i + 2]) for i in range(0, len(ordered), 2))
 
-    def _order(self, domain: str) -> Order:
+    def _deck(self, domain: str) -> Deck:
         """The domain's scenes, cut anew where the size of its lots changes, and nowhere else."""
         costs = self.costs[domain]
         cuts = [
@@ -114,11 +114,11 @@ class Plan:
             if domain in stretch.scenes
         ]
         first = Segment(0, cuts[0][1], 0)
-        order = Order(domain, len(costs), self.seed, self.shape.window, (first,))
+        deck = Deck(domain, len(costs), self.seed, self.shape.window, (first,))
         for n, scenes in cuts[1:]:
-            if order.segments[-1].scenes != scenes:
-                order = order.resized(n, scenes, costs)
-        return order
+            if deck.segments[-1].scenes != scenes:
+                deck = deck.resized(n, scenes, costs)
+        return deck
 
 
 def deal(lot: Lot, costs: Costs, ranks: int) -> tuple[tuple[tuple[Unit, ...], ...], ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from ppt_dist.stream.plan import Plan, deal
-from ppt_dist.stream.window import Costs, Order
+from ppt_dist.stream.window import Costs, Deck
 
 SAMPLE = 1 << 16
 """Positions of a domain that are looked at, over so many epochs as that takes, at most `EPOCHS`."""
@@ -29,23 +29,21 @@ class Shuffle(NamedTuple):
     would be at random; None for fewer than three scenes."""
 
 
-def shuffle_quality(order: Order) -> Shuffle:
+def shuffle_quality(deck: Deck) -> Shuffle:
     """Of a domain's first epochs."""
-    n = order.count
+    n = deck.scenes
     epochs = range(min(max(SAMPLE // n, 1), EPOCHS))
     taken = np.arange(min(n, SAMPLE), dtype=np.int64)
     spaced = taken * n // len(taken)
-    chi = near = None
-    if n >= FEWEST:
-        chi = [_chi_square(spaced, order.permutation(e).many(spaced), n) for e in epochs]
-    if n > 2:
-        near = [_neighbours(order.permutation(e).many(taken), n) for e in epochs]
-    return Shuffle(chi and float(np.mean(chi)), near and float(np.mean(near)))
+    chi = [chi_square(spaced, deck.permutation(e).many(spaced), n) for e in epochs if n >= FEWEST]
+    near = [neighbours(deck.permutation(e).many(taken), n) for e in epochs if n > 2]
+    return Shuffle(float(np.mean(chi)) if chi else None, float(np.mean(near)) if near else None)
 
 
-def _chi_square(
+def chi_square(
     positions: Int64[np.ndarray, " taken"], values: Int64[np.ndarray, " taken"], n: int
 ) -> float:
+    """Of a table of positions by values, by degree of freedom: 1 where it is random."""
     bins = min(16, isqrt(len(positions) // 5))
     table = np.zeros((bins, bins))
     np.add.at(table, (positions * bins // n, values * bins // n), 1)
@@ -54,28 +52,29 @@ def _chi_square(
     return float(((table - expected) ** 2 / expected).sum() / (bins - 1) ** 2)
 
 
-def _neighbours(values: Int64[np.ndarray, " taken"], n: int) -> float:
+def neighbours(values: Int64[np.ndarray, " taken"], n: int) -> float:
+    """How often consecutive values are within 1 % of ``n``, by how often they would at random."""
     near = max(n // 100, 1)
     pairs = near * n - near * (near + 1) // 2
     expected = 2 * pairs / (n * (n - 1))
     return float((np.abs(np.diff(values)) <= near).mean() / expected)
 
 
-def alike(order: Order, costs: Costs, windows: int) -> float:
+def alike(deck: Deck, costs: Costs, windows: int) -> float:
     """Part of the variance of cost that lies between lots: 0 is as drawn, 1 all of a lot alike.
 
     Of the first ``windows`` windows; the intraclass correlation, so that chance gives 0.
     """
-    starts = range(0, windows * order.window, order.window)
-    table = np.concatenate([_costs_of_window(order, n, costs) for n in starts])
+    starts = range(0, windows * deck.window, deck.window)
+    table = np.concatenate([_costs_of_window(deck, n, costs) for n in starts])
     if table.shape[1] < 2 or not table.var():
         return 0.0
     return float(1 - table.var(axis=1, ddof=1).mean() / table.var(ddof=1))
 
 
-def _costs_of_window(order: Order, n: int, costs: Costs) -> Float64[np.ndarray, "lots scenes"]:
-    place = order.place(n)
-    scenes = order.slots(order.dealt(place))[order.groups(place, costs), 1]
+def _costs_of_window(deck: Deck, n: int, costs: Costs) -> Float64[np.ndarray, "lots scenes"]:
+    place = deck.place(n)
+    scenes = deck.slots(deck.dealt(place))[deck.groups(place, costs), 1]
     return np.array([[float(costs[s]) for s in lot] for lot in scenes.tolist()])
 
 

@@ -1,4 +1,4 @@
-"""`Order`: which scenes lot after lot of one domain holds, regrouped by cost within windows."""
+"""`Deck`: which scenes lot after lot of one domain holds, regrouped by cost within windows."""
 
 from bisect import bisect_right
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -59,7 +59,7 @@ class Place(NamedTuple):
     """Of its window."""
 
 
-class Order(NamedTuple):
+class Deck(NamedTuple):
     """The endless order of a domain, cut into lots.
 
     ``window`` consecutive lots are regrouped: the scenes of the window are sorted by epoch and
@@ -69,8 +69,8 @@ class Order(NamedTuple):
     """
 
     domain: str
-    count: int
-    """Scenes of the domain."""
+    scenes: int
+    """Of the domain."""
     seed: int
     window: int
     segments: tuple[Segment, ...]
@@ -80,9 +80,9 @@ class Order(NamedTuple):
     def copies(self) -> int:
         """Most epochs that a window reaches into, so that it may hold a scene as often."""
         return max(
-            len({position // self.count for position in segment.carry})
+            len({position // self.scenes for position in segment.carry})
             + 1
-            - (1 - self.window * segment.scenes) // self.count
+            - (1 - self.window * segment.scenes) // self.scenes
             for segment in self.segments
         )
 
@@ -99,7 +99,7 @@ class Order(NamedTuple):
 
     def slots(self, positions: Int64[np.ndarray, " some"]) -> Int64[np.ndarray, "some 2"]:
         """Epoch and scene at each position."""
-        epochs, i = np.divmod(positions, self.count)
+        epochs, i = np.divmod(positions, self.scenes)
         scenes = np.empty_like(positions)
         for epoch in np.unique(epochs):
             own = epochs == epoch
@@ -108,7 +108,7 @@ class Order(NamedTuple):
 
     def permutation(self, epoch: int) -> Permutation:
         """The order of the scenes in one pass over the domain."""
-        return Permutation(self.count, key(self.seed, self.domain, epoch))
+        return Permutation(self.scenes, key(self.seed, self.domain, epoch))
 
     def groups(self, place: Place, costs: Costs) -> Int64[np.ndarray, "lots scenes"]:
         """A window's lots in the order in which they come; each holds indices into `dealt`."""
@@ -122,7 +122,7 @@ class Order(NamedTuple):
         visited = Permutation(self.window, key(self.seed, "window", self.domain, first))
         return groups[visited.many(np.arange(self.window))]
 
-    def resized(self, n: int, scenes: int, costs: Costs) -> "Order":
+    def resized(self, n: int, scenes: int, costs: Costs) -> "Deck":
         """The order with lots of ``scenes`` from the ``n``-th on.
 
         What the window that is broken off had not shown comes first, so that no scene is lost.

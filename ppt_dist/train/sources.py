@@ -110,12 +110,12 @@ def sizes_of(run: RunConfig, plan: Plan, records: Mapping[str, Records]) -> dict
     return {
         name: Sizes(
             records[name].points,
-            max(segment.scenes for segment in order.segments),
+            max(segment.scenes for segment in deck.segments),
             run.domains[name].crop,
             run.domains[name].crop_share,
-            order.copies,
+            deck.copies,
         )
-        for name, order in plan.orders.items()
+        for name, deck in plan.decks.items()
     }
 
 
