@@ -42,7 +42,7 @@ def scenes():
 
 
 def lots():
-    """Index, domain and units of each lot of 24 steps: epoch and scene of each of a unit's scenes."""
+    """Index, domain and units of each lot of 24 steps; a unit is the epoch and scene of each."""
     plan = Plan(COSTS, COURSE, SHAPE, 7)
     return [[lot.index, lot.domain, lot.units] for step in range(24) for lot in plan.step(step)]
 
@@ -53,5 +53,8 @@ def vectors():
 
 
 if __name__ == "__main__":
-    rows = [f'"{name}": [\n' + ",\n".join(map(json.dumps, part)) + "\n]" for name, part in vectors().items()]
+    rows = [
+        f'"{name}": [\n' + ",\n".join(map(json.dumps, part)) + "\n]"
+        for name, part in vectors().items()
+    ]
     GOLDEN.write_text("{\n" + ",\n".join(rows) + "\n}\n")

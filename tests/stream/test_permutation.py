@@ -105,7 +105,9 @@ def _freedom(n):
 @pytest.mark.parametrize("n", [1201, 16384])
 def test_scenes_that_follow_each_other_in_the_records_do_so_in_an_order_only_by_chance(n):
     trials = 40
-    following = [sum(np.count_nonzero(np.diff(v) == 1) for v in those) for those in orders(n, trials)]
+    following = [
+        sum(np.count_nonzero(np.diff(v) == 1) for v in those) for those in orders(n, trials)
+    ]
     # Poisson with mean (n - 1) / n a permutation: 40 expected, standard deviation 6.3.
     assert all(15 <= count <= 65 for count in following)
 
