@@ -6,14 +6,25 @@ from math import floor
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, PlainSerializer, PositiveInt
 
 from ppt_dist.section import BadInput, Section, nearest
 from ppt_dist.stream.era import Course, Era
 from ppt_dist.stream.plan import LotShape
 from ppt_dist.stream.weights import Cut, Unit, whole_lots
 
-Weight = NonNegativeInt | Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+def _whole(weight: float) -> float:
+    """Whole numbers as such, so that they are printed as they were written."""
+    return int(weight) if weight == int(weight) else weight
+
+
+Weight = Annotated[
+    float,
+    Field(ge=0, allow_inf_nan=False),
+    AfterValidator(_whole),
+    PlainSerializer(_whole, return_type=int | float),
+]
 """How much of a domain, beside the others' weights; 0 is none."""
 
 

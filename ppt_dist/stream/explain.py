@@ -117,14 +117,18 @@ def efficiency(scope: Scope, advance: Callable[[int, int], object]) -> dict[str,
 
 
 def shuffle(plan: Plan) -> dict[str, dict[str, float | None]]:
-    """How random each domain's order is, and how alike the scenes of a lot; also for window 1."""
+    """How random each domain's order is, and how alike the scenes of a lot; also for window 1.
+
+    Lots are those of the size that the domain begins with.
+    """
+    first = {name: deck._replace(segments=deck.segments[:1]) for name, deck in plan.decks.items()}
     return {
         name: {
             **shuffle_quality(deck)._asdict(),
             "alike": alike(deck, plan.costs[name], 8),
             "alike_unwindowed": alike(deck._replace(window=1), plan.costs[name], 64),
         }
-        for name, deck in plan.decks.items()
+        for name, deck in first.items()
     }
 
 
