@@ -187,7 +187,7 @@ def test_each_domain_of_each_published_run_is_planned_trained_on_and_evaluated(n
         model, model.prompts, criterion, optim=run.optim, engine=run.engine, ranks=ranks
     )
     before = {key: tensor.clone() for key, tensor in engine.state().tensors.items()}
-    period = sum(use.weight for use in run.domains.values())
+    period = sum(course_of_run(run, manifests).eras[0].weights.values())
     fetching = Fetching(0, 1, print)
     stream = open_stream(sources_of(run, manifests), shape_of(run), run.seed, ranks.rank, fetching)
     seen = set()

@@ -73,7 +73,7 @@ def _table(run_file: Path, step: int, ranks: str | None) -> dict[str, Any]:
     from ppt_dist.section import BadInput
     from ppt_dist.stream.explain import Scope
     from ppt_dist.stream.outline import outline, step_outline
-    from ppt_dist.train.sources import packed_of, plan_of
+    from ppt_dist.train.sources import bulk_of, plan_of
 
     run = load_run(run_file)
     counts = _counts(ranks, run)
@@ -81,7 +81,7 @@ def _table(run_file: Path, step: int, ranks: str | None) -> dict[str, Any]:
         raise BadInput(f"--step {step}: {run.name} has steps 0 to {run.steps - 1}")
     records = _records(run)
     order = plan_of(_with_ranks(run, counts), records)
-    rows = outline(Scope(order, run.steps, counts), packed_of(records))
+    rows = outline(Scope(order, run.steps, counts), bulk_of(records))
     names = {name: part.names for name, part in records.items()}
     return {
         "run": run.name,
@@ -102,24 +102,24 @@ def _explained(run_file: Path, ranks: str | None, pace: float | None) -> dict[st
     from ppt_dist.cli.progress import progress
     from ppt_dist.run import load_run
     from ppt_dist.stream import explain
-    from ppt_dist.stream.asked import mixed_of
-    from ppt_dist.train.sources import packed_of, plan_of, shares_of, sizes_of
+    from ppt_dist.stream.asked import full_eras
+    from ppt_dist.train.sources import asked_of, bulk_of, plan_of, sizes_of
 
     run = load_run(run_file)
     records, counts = _records(run), _counts(ranks, run)
-    shares = shares_of(run, {name: part.manifest for name, part in records.items()})
+    asked = asked_of(run, {name: part.manifest for name, part in records.items()})
     order = plan_of(_with_ranks(run, counts), records)
     scope = explain.Scope(order, run.steps, counts)
     with progress() as bar:
         efficiency = explain.efficiency(scope, bar(f"plan {run.name}"))
     return {
-        "asked": explain.rounding(mixed_of(shares, run.lots, run.eras), shares, run.lots.unit),
-        "eras": explain.eras(order),
+        "asked": explain.rounding(full_eras(asked, run.lots, run.eras), asked, run.lots.unit),
+        "eras": explain.stretches(order),
         "sample": {"steps": len(scope.sample), "of": run.steps},
         "efficiency": efficiency,
         "voxels": explain.voxels(scope, sizes_of(run, order, records)),
         "shuffle": explain.shuffle(order),
-        "bytes": explain.demand(scope, packed_of(records), run.engine.ahead, pace),
+        "bytes": explain.demand(scope, bulk_of(records), run.engine.ahead, pace),
         "pace": pace,
     }
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, PositiveInt
 from ppt_dist.section import BadInput, Section, nearest
 from ppt_dist.stream.era import Course, Era
 from ppt_dist.stream.plan import LotShape
-from ppt_dist.stream.weights import Cut, Unit, whole_lots
+from ppt_dist.stream.weights import Cut, Measure, whole_lots
 
 
 def _whole(weight: float) -> float:
@@ -42,7 +42,7 @@ class Lots(Section):
     window: Annotated[int, Field(ge=1, le=16)] = 8
     """Lots of a domain among which scenes are regrouped by cost, so that ranks wait less for each
     other; 1 regroups none. A lot's scenes are then alike in size, so more than 16 is refused."""
-    unit: Unit = "lots"
+    unit: Measure = "lots"
     """What weights count: lots, scenes, or points (of the train split, on average)."""
 
     @property
@@ -85,7 +85,7 @@ def check_eras(
         last = era.step
 
 
-class Share(NamedTuple):
+class Asked(NamedTuple):
     """A domain's place in the order."""
 
     weight: float
@@ -103,30 +103,30 @@ class Share(NamedTuple):
         return Cut(self.scenes or lots, Fraction(max(self.points, 1), max(self.records, 1)))
 
 
-class Mixed(NamedTuple):
+class FullEra(NamedTuple):
     """An era with everything said: its own changes, and what stayed."""
 
     step: int
     weights: Mapping[str, float]
     scenes: int
 
-    def cuts(self, shares: Mapping[str, Share]) -> dict[str, Cut]:
+    def cuts(self, asked: Mapping[str, Asked]) -> dict[str, Cut]:
         """What a lot of each domain holds."""
-        return {name: share.cut(self.scenes) for name, share in shares.items()}
+        return {name: one.cut(self.scenes) for name, one in asked.items()}
 
 
-def mixed_of(shares: Mapping[str, Share], lots: Lots, eras: Sequence[EraChange]) -> list[Mixed]:
+def full_eras(asked: Mapping[str, Asked], lots: Lots, eras: Sequence[EraChange]) -> list[FullEra]:
     """Every era in full, the first from step 0."""
-    found = [Mixed(0, {name: share.weight for name, share in shares.items()}, lots.scenes)]
+    found = [FullEra(0, {name: one.weight for name, one in asked.items()}, lots.scenes)]
     for era in eras:
         last = found[-1]
         weights = last.weights if era.weights is None else era.weights
-        found.append(Mixed(era.step, weights, era.scenes or last.scenes))
+        found.append(FullEra(era.step, weights, era.scenes or last.scenes))
     return found
 
 
 def course_of(
-    shares: Mapping[str, Share],
+    asked: Mapping[str, Asked],
     lots: Lots,
     eras: Sequence[EraChange],
     steps: int,
@@ -135,7 +135,7 @@ def course_of(
     """The course of a run.
 
     Args:
-        shares: of its domains.
+        asked: of its domains.
         lots: their sizes, and what weights count.
         eras: in rising order of their steps.
         steps: of the run.
@@ -145,13 +145,13 @@ def course_of(
         BadInput: a weight is too small for a lot in a period.
     """
     made = []
-    for mixed in mixed_of(shares, lots, eras):
-        cuts = mixed.cuts(shares)
-        weights = whole_lots(mixed.weights, lots.unit, cuts)
-        made.append(Era(mixed.step, weights, {name: cuts[name].scenes for name in weights}))
+    for era in full_eras(asked, lots, eras):
+        cuts = era.cuts(asked)
+        weights = whole_lots(era.weights, lots.unit, cuts)
+        made.append(Era(era.step, weights, {name: cuts[name].scenes for name in weights}))
     limits = {
-        name: floor(Fraction(repr(share.max_epochs)) * share.records)
-        for name, share in shares.items()
-        if share.max_epochs is not None
+        name: floor(Fraction(repr(one.max_epochs)) * one.records)
+        for name, one in asked.items()
+        if one.max_epochs is not None
     }
     return Course(tuple(made), limits, tuple(skipped), steps)

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from ppt_dist.stream.asked import Mixed, Share
+from ppt_dist.stream.asked import Asked, FullEra
 from ppt_dist.stream.budget import Sizes, most_voxels
 from ppt_dist.stream.plan import Plan
-from ppt_dist.stream.quality import Load, alike, loads, shuffle_quality
-from ppt_dist.stream.weights import Unit, shares, whole_lots
+from ppt_dist.stream.quality import Evenness, alike, loads, shuffle_quality
+from ppt_dist.stream.weights import Measure, shares, whole_lots
 
 SAMPLE = 64
 """Steps that are looked at, evenly over the run."""
@@ -57,7 +57,7 @@ class Scope(NamedTuple):
         return [(d, timeline.stretch(t).scenes[d]) for t, d in zip(lots, domains, strict=True)]
 
 
-class Packed(NamedTuple):
+class Bulk(NamedTuple):
     """How large the records of a domain are."""
 
     points: Int64[np.ndarray, " scenes"]
@@ -66,12 +66,12 @@ class Packed(NamedTuple):
 
 
 def rounding(
-    asked: Sequence[Mixed], given: Mapping[str, Share], unit: Unit
+    eras: Sequence[FullEra], asked: Mapping[str, Asked], unit: Measure
 ) -> list[dict[str, Any]]:
     """For each era of the run file: the shares asked for, those that lots give, the difference."""
     rows = []
-    for era in asked:
-        cuts = era.cuts(given)
+    for era in eras:
+        cuts = era.cuts(asked)
         total = sum(era.weights.values())
         wanted = {name: weight / total for name, weight in era.weights.items() if weight}
         period = whole_lots(era.weights, unit, cuts)
@@ -83,7 +83,7 @@ def rounding(
     return rows
 
 
-def eras(plan: Plan) -> list[dict[str, Any]]:
+def stretches(plan: Plan) -> list[dict[str, Any]]:
     """Every stretch with one mixture, those among them that a limit of epochs begins."""
     return [
         {
@@ -111,7 +111,7 @@ def efficiency(scope: Scope, advance: Callable[[int, int], object]) -> dict[str,
             lambda n, i=i: advance(i * len(lots) + n, len(scope.ranks) * len(lots)),
         )
         means, mosts = zip(*own.values(), strict=True)
-        table = {"all": Load(sum(means), sum(mosts)), **own}
+        table = {"all": Evenness(sum(means), sum(mosts)), **own}
         found[str(ranks)] = {name: load.efficiency for name, load in table.items()}
     return found
 
@@ -142,13 +142,13 @@ def voxels(scope: Scope, sizes: Mapping[str, Sizes]) -> dict[str, dict[str, int]
 
 
 def demand(
-    scope: Scope, packed: Mapping[str, Packed], ahead: int, pace: float | None
+    scope: Scope, bulk: Mapping[str, Bulk], ahead: int, pace: float | None
 ) -> dict[str, float | None]:
     """Bytes of records, of all ranks together.
 
     Args:
         scope: the plan and the run's steps.
-        packed: the train split of each domain.
+        bulk: the train split of each domain.
         ahead: lots that are loaded before they are needed.
         pace: steps a second, where one is stated.
 
@@ -158,24 +158,24 @@ def demand(
         ``all`` records: a cache that holds them reads nothing after the first epoch.
     """
     draws = scope.draws()
-    whole = sum(n * packed[name].size / len(packed[name].points) for name, n in draws.items())
+    whole = sum(n * bulk[name].size / len(bulk[name].points) for name, n in draws.items())
     a_step = whole / scope.steps
     return {
         "a_step": a_step,
         "a_second": None if pace is None else a_step * pace,
-        "in_flight": max(_in_flight(scope.plan, packed, step, ahead) for step in scope.sample),
-        "all": sum(packed[name].size for name in scope.plan.decks),
+        "in_flight": max(_in_flight(scope.plan, bulk, step, ahead) for step in scope.sample),
+        "all": sum(bulk[name].size for name in scope.plan.decks),
     }
 
 
-def _in_flight(plan: Plan, packed: Mapping[str, Packed], step: int, ahead: int) -> float:
+def _in_flight(plan: Plan, bulk: Mapping[str, Bulk], step: int, ahead: int) -> float:
     """Bytes of the different records in a step's first lot and those ahead; by their points."""
     first = plan.timeline.lot_index(step)
     lots = [plan.lot(first + i) for i in range(ahead)]
     records = {(lot.domain, slot.scene) for lot in lots for slot in chain(*lot.micro)}
     total = 0.0
     for name in sorted({domain for domain, _ in records}):
-        points, size = packed[name]
+        points, size = bulk[name]
         own = sum(int(points[scene]) for domain, scene in records if domain == name)
         total += size * own / int(points.sum())
     return total

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ppt_dist.stream.explain import Packed, Scope
+from ppt_dist.stream.explain import Bulk, Scope
 from ppt_dist.stream.plan import Lot, Plan, Unit, deal
 
 Names = Mapping[str, Sequence[str]]
 """Ids of the scenes of each domain, in the order of its records."""
 
 
-def outline(scope: Scope, packed: Mapping[str, Packed]) -> dict[str, dict[str, Any]]:
+def outline(scope: Scope, bulk: Mapping[str, Bulk]) -> dict[str, dict[str, Any]]:
     """By domain: what the run takes of it in lots, scenes and points, and passes over it."""
     plan, draws, lots = scope.plan, scope.draws(), scope.lots()
     points = {
-        name: n * int(packed[name].points.sum()) / len(packed[name].points)
-        for name, n in draws.items()
+        name: n * int(bulk[name].points.sum()) / len(bulk[name].points) for name, n in draws.items()
     }
     return {
         name: {

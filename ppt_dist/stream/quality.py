@@ -78,7 +78,7 @@ def _costs_of_window(deck: Deck, n: int, costs: Costs) -> Float64[np.ndarray, "l
     return np.array([[float(costs[s]) for s in lot] for lot in scenes.tolist()])
 
 
-class Load(NamedTuple):
+class Evenness(NamedTuple):
     """Cost of micro-lots: on average over ranks, and of the rank that all wait for."""
 
     mean: float = 0.0
@@ -92,15 +92,15 @@ class Load(NamedTuple):
 
 def loads(
     plan: Plan, lots: Sequence[int], ranks: int, advance: Callable[[int], object]
-) -> dict[str, Load]:
-    """Load by domain, over a sample of lots; ``advance`` is told how many are done."""
-    found: dict[str, Load] = {}
+) -> dict[str, Evenness]:
+    """Evenness by domain, over a sample of lots; ``advance`` is told how many are done."""
+    found: dict[str, Evenness] = {}
     for done, t in enumerate(lots, 1):
         lot = plan.lot(t)
         costs = plan.costs[lot.domain]
         for micro in deal(lot, costs, ranks):
             own = [sum(int(costs[s.scene]) for unit in units for s in unit) for units in micro]
-            before = found.get(lot.domain, Load())
-            found[lot.domain] = Load(before.mean + sum(own) / ranks, before.most + max(own))
+            before = found.get(lot.domain, Evenness())
+            found[lot.domain] = Evenness(before.mean + sum(own) / ranks, before.most + max(own))
         advance(done)
     return found

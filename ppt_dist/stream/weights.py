@@ -10,7 +10,7 @@ from ppt_dist.section import BadInput
 PERIOD = 1024
 """Most lots of a period: what finer shares than that are rounded to."""
 
-Unit = Literal["lots", "scenes", "points"]
+Measure = Literal["lots", "scenes", "points"]
 
 
 class Cut(NamedTuple):
@@ -22,7 +22,9 @@ class Cut(NamedTuple):
     """Of a scene, on average over the train split."""
 
 
-def whole_lots(weights: Mapping[str, float], unit: Unit, cuts: Mapping[str, Cut]) -> dict[str, int]:
+def whole_lots(
+    weights: Mapping[str, float], unit: Measure, cuts: Mapping[str, Cut]
+) -> dict[str, int]:
     """Lots of each domain in a period; a domain whose weight is 0 has none.
 
     Whole lots that make a period of at most `PERIOD` stay as they are. Other weights become the
@@ -42,7 +44,7 @@ def whole_lots(weights: Mapping[str, float], unit: Unit, cuts: Mapping[str, Cut]
     return _smallest(lots)
 
 
-def shares(lots: Mapping[str, int], unit: Unit, cuts: Mapping[str, Cut]) -> dict[str, float]:
+def shares(lots: Mapping[str, int], unit: Measure, cuts: Mapping[str, Cut]) -> dict[str, float]:
     """Each domain's part of the mixture, counted in ``unit``."""
     held = {name: count * _held(unit, cuts[name]) for name, count in lots.items()}
     total = sum(held.values())
@@ -54,7 +56,7 @@ def _exact(weight: float) -> Fraction:
     return Fraction(repr(weight))
 
 
-def _held(unit: Unit, cut: Cut) -> Fraction:
+def _held(unit: Measure, cut: Cut) -> Fraction:
     """How much of ``unit`` a lot holds."""
     if unit == "lots":
         return Fraction(1)

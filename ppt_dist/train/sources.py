@@ -10,10 +10,10 @@ from ppt_dist.model.ppt import Parts
 from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest
 from ppt_dist.shard.records import Records
-from ppt_dist.stream.asked import EraChange, Share, course_of
+from ppt_dist.stream.asked import Asked, EraChange, course_of
 from ppt_dist.stream.budget import Sizes, check_budget
 from ppt_dist.stream.era import Course
-from ppt_dist.stream.explain import Packed
+from ppt_dist.stream.explain import Bulk
 from ppt_dist.stream.plan import LotShape, Plan
 from ppt_dist.stream.stream import Source
 from ppt_dist.stream.voxelise import Voxelise
@@ -57,11 +57,11 @@ def shape_of(run: RunConfig) -> LotShape:
     return run.lots.shape
 
 
-def shares_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, Share]:
+def asked_of(run: RunConfig, manifests: Mapping[str, Manifest]) -> dict[str, Asked]:
     """What each domain has to do with the order."""
     splits = {name: manifest.splits[TRAIN] for name, manifest in manifests.items()}
     return {
-        name: Share(
+        name: Asked(
             use.weight, use.scenes, use.max_epochs, splits[name].scenes, splits[name].points
         )
         for name, use in run.domains.items()
@@ -75,8 +75,8 @@ def course_of_run(
     skipped: Sequence[int] = (),
 ) -> Course:
     """The run's eras; ``later`` are those that restarts opened, and ``skipped`` no step takes."""
-    shares = shares_of(run, manifests)
-    return course_of(shares, run.lots, [*run.eras, *later], run.steps, skipped)
+    asked = asked_of(run, manifests)
+    return course_of(asked, run.lots, [*run.eras, *later], run.steps, skipped)
 
 
 def plan_of(
@@ -119,10 +119,10 @@ def sizes_of(run: RunConfig, plan: Plan, records: Mapping[str, Records]) -> dict
     }
 
 
-def packed_of(records: Mapping[str, Records]) -> dict[str, Packed]:
+def bulk_of(records: Mapping[str, Records]) -> dict[str, Bulk]:
     """How large the records of each domain's train split are."""
     return {
-        name: Packed(part.points, sum(shard.size for shard in part.manifest.splits[TRAIN].shards))
+        name: Bulk(part.points, sum(shard.size for shard in part.manifest.splits[TRAIN].shards))
         for name, part in records.items()
     }
 

@@ -3,13 +3,13 @@
 import pytest
 
 from ppt_dist.section import BadInput, parse
-from ppt_dist.stream.asked import EraChange, Lots, Share, check_eras, course_of
+from ppt_dist.stream.asked import Asked, EraChange, Lots, check_eras, course_of
 from ppt_dist.stream.era import Era
 
-SHARES = {
-    "a": Share(2, None, None, records=100, points=15_000_000),
-    "b": Share(1, 6, 2.5, records=30, points=900_000),
-    "c": Share(0, None, None, records=10, points=10_000),
+DOMAINS = {
+    "a": Asked(2, None, None, records=100, points=15_000_000),
+    "b": Asked(1, 6, 2.5, records=30, points=900_000),
+    "c": Asked(0, None, None, records=10, points=10_000),
 }
 
 
@@ -23,7 +23,7 @@ def test_eras_say_what_changes_and_keep_the_rest():
         {"step": 20, "scenes": 8},
         {"step": 30, "weights": {"b": 1}, "scenes": 2},
     )
-    course = course_of(SHARES, Lots(scenes=4), eras, 40, skipped=[7])
+    course = course_of(DOMAINS, Lots(scenes=4), eras, 40, skipped=[7])
     assert course.eras == (
         Era(0, {"a": 2, "b": 1}, {"a": 4, "b": 6}),
         Era(10, {"a": 1, "c": 3}, {"a": 4, "c": 4}),
@@ -36,7 +36,7 @@ def test_eras_say_what_changes_and_keep_the_rest():
 
 def test_weights_in_scenes_are_turned_into_lots_anew_where_lots_change():
     eras = changes({"step": 10, "scenes": 12})
-    course = course_of(SHARES, Lots(scenes=3, unit="scenes"), eras, 40)
+    course = course_of(DOMAINS, Lots(scenes=3, unit="scenes"), eras, 40)
     assert [era.weights for era in course.eras] == [{"a": 4, "b": 1}, {"a": 1, "b": 1}]
 
 
@@ -50,7 +50,7 @@ def test_weights_in_scenes_are_turned_into_lots_anew_where_lots_change():
 )
 def test_eras_that_cannot_be_are_refused_with_their_key(tables, told):
     with pytest.raises(BadInput, match=told):
-        check_eras(changes(*tables), [*SHARES], 40, "run.toml")
+        check_eras(changes(*tables), [*DOMAINS], 40, "run.toml")
 
 
 @pytest.mark.parametrize(
