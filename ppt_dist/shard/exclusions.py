@@ -42,7 +42,9 @@ def kept(entries: Iterable[IndexEntry], shard: str, split: Split) -> list[IndexE
 
 def excluding(manifest: Manifest, excluded: Iterable[Exclusion]) -> Manifest:
     """The manifest with more scenes left out; its counts are still those of before."""
-    lists = {name: {s: set(k) for s, k in p.excluded.items()} for name, p in manifest.splits.items()}
+    lists = {
+        name: {s: set(k) for s, k in p.excluded.items()} for name, p in manifest.splits.items()
+    }
     for scene in excluded:
         lists[scene.split].setdefault(scene.shard, set()).add(scene.key)
     return manifest.model_copy(

@@ -26,7 +26,7 @@ def from_columns(columns: UInt8[np.ndarray, "3 points"]) -> UInt8[np.ndarray, "p
 
 @njit(cache=True, nogil=True)
 @typing.no_type_check
-def _add(columns, color):
+def _add(columns: np.ndarray, color: np.ndarray) -> None:
     for i in range(len(color)):
         green = columns[1, i]
         color[i, 0] = columns[0, i] + green

@@ -6,12 +6,12 @@ cell, so that it stays in it. Origins are whole steps; where ``step`` divides a 
 keep their voxels.
 """
 
-import math
 import typing
 
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt64
 from numba import njit
+from pydantic import Field
 
 from ppt_dist.section import BadInput, Section
 
@@ -29,7 +29,7 @@ class Lattice(Section):
     """Corner of step 0, metres."""
     step: float
     """Metres."""
-    planes: typing.Literal[2, 3, 4]
+    planes: typing.Annotated[int, Field(ge=2, le=_MOST_PLANES)]
     """Bytes of a step."""
 
 
@@ -45,7 +45,9 @@ def lattice_of(coord: Float32[np.ndarray, "points 3"], edge: float) -> Lattice:
         step = edge / share
         if not len(coord):
             return Lattice(origin=(0.0, 0.0, 0.0), step=step, planes=2)
-        low, high = (np.floor(end.astype(np.float64) / step) for end in (coord.min(0), coord.max(0)))
+        low, high = (
+            np.floor(end.astype(np.float64) / step) for end in (coord.min(0), coord.max(0))
+        )
         if (high - low).max() < 256**planes and np.abs([low, high]).max() < 2**52:
             x, y, z = (low * step).tolist()
             return Lattice(origin=(x, y, z), step=step, planes=planes)
@@ -75,7 +77,7 @@ def from_planes(
 
 
 def largest_error(coord: Float32[np.ndarray, "points 3"], step: float) -> float:
-    """Metres on one axis by which what came back can be off: half a step, and float32's rounding."""
+    """Metres on one axis that ``coord``, as it came back, can be off: half a step, and rounding."""
     reach = np.abs(coord).max(initial=0.0)
     return (step + float(np.spacing(np.float32(reach)))) / 2 * _SLACK
 
@@ -117,7 +119,7 @@ def _spread(bits: UInt64[np.ndarray, " points"]) -> UInt64[np.ndarray, " points"
 
 @njit(cache=True, nogil=True)
 @typing.no_type_check
-def _place_two(planes, origin, step, coord):
+def _place_two(planes: np.ndarray, origin: np.ndarray, step: float, coord: np.ndarray) -> None:
     for i in range(len(coord)):
         for axis in range(3):
             q = planes[0, axis, i] | (np.int64(planes[1, axis, i]) << 8)
@@ -126,7 +128,7 @@ def _place_two(planes, origin, step, coord):
 
 @njit(cache=True, nogil=True)
 @typing.no_type_check
-def _place(planes, origin, step, coord):
+def _place(planes: np.ndarray, origin: np.ndarray, step: float, coord: np.ndarray) -> None:
     for i in range(len(coord)):
         for axis in range(3):
             q = np.int64(0)

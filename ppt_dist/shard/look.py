@@ -110,7 +110,9 @@ def look_at(piece: Piece) -> Seen:
         seen.faults.append(Fault(index.name, "", str(error)))
         return seen
     strangers = sorted(piece.excluded - {entry.key for entry in entries})
-    seen.faults.extend(Fault(shard.name, "", f"{key} is excluded, but not there") for key in strangers)
+    seen.faults.extend(
+        Fault(shard.name, "", f"{key} is excluded, but not there") for key in strangers
+    )
     with tar.open("rb") as file:
         return _look_inside(piece, entries, file, seen)
 
@@ -127,14 +129,14 @@ def _look_inside(piece: Piece, entries: list[IndexEntry], file: BinaryIO, seen: 
         seen.faults.extend(Fault(name, looked.entry.key, reason) for reason in reasons)
     end = entries[-1].offset + entries[-1].span if entries else 0
     if tar.stat().st_size != size:
-        seen.faults.append(
-            Fault(name, "", f"has {tar.stat().st_size} bytes; {size} were packed")
-        )
+        seen.faults.append(Fault(name, "", f"has {tar.stat().st_size} bytes; {size} were packed"))
     elif not _ends(file, end, size):
         reason = "behind the last record is something else than a tar's end of zeros"
         seen.faults.append(Fault(name, END, reason))
-    elif len(seen.faults) == before and not _excuse(piece, entries, file) and (
-        sha256_of(tar) != piece.shard.sha256
+    elif (
+        len(seen.faults) == before
+        and not _excuse(piece, entries, file)
+        and (sha256_of(tar) != piece.shard.sha256)
     ):
         seen.faults.append(Fault(name, END, "its bytes are not those that were packed (sha256)"))
     whole = len(tally.names) == len({entry.key for entry in entries} - piece.excluded)

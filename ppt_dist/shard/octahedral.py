@@ -74,7 +74,7 @@ def _mirrored(place: Float64[np.ndarray, "points 2"]) -> Float64[np.ndarray, "po
 
 @njit(cache=True, nogil=True)
 @typing.no_type_check
-def _look_up(code, table, normal):
+def _look_up(code: np.ndarray, table: np.ndarray, normal: np.ndarray) -> None:
     for i in range(len(normal)):
         row = (np.int64(code[0, i]) << 8) | np.int64(code[1, i])
         normal[i, 0] = table[row, 0]

@@ -35,7 +35,7 @@ def sound(*names, start=0):
 
 def beside(bad):
     """A sound domain with one more record in training."""
-    return {"train": [sound("a", "b") + [bad]], "val": [sound("v", "w", start=10)]}
+    return {"train": [[*sound("a", "b"), bad]], "val": [sound("v", "w", start=10)]}
 
 
 def test_domains_as_packed_have_no_fault(packed, raw, tmp_path):
