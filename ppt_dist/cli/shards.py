@@ -84,6 +84,7 @@ def validate(
     full: Annotated[
         bool, typer.Option("--full", help="Also look for what makes a whole scene unfit, or twin.")
     ] = False,
+    raw: Annotated[Path | None, typer.Option(help="Also read these raw scans and compare.")] = None,
     write_exclusions: Annotated[
         bool,
         typer.Option("--write-exclusions", help="Leave scenes with faults out of the manifest."),
@@ -96,20 +97,28 @@ def validate(
 
     ppt-dist validate packed/scannet --full --write-exclusions
 
+    ppt-dist validate packed/scannet --full --raw raw
+
     ppt-dist validate packed --ray auto
     """
+    from ppt_dist.shard.against import as_raw
     from ppt_dist.shard.exclude import exclude
     from ppt_dist.shard.exclusions import EXCLUSIONS
     from ppt_dist.shard.look import FULL, QUICK
+    from ppt_dist.shard.manifest import read_manifest
+    from ppt_dist.shard.recipe import find_recipe
     from ppt_dist.shard.validate import packed_domains
     from ppt_dist.shard.validate import validate as faults_of
 
     faults, remain = {}, []
     with spreading(ray, workers) as spread, progress() as bar:
         for domain in packed_domains(folder.resolve() if ray else folder):
-            found = faults_of(
-                domain, bar(f"validate {domain.name}"), spread, FULL if full else QUICK
-            )
+            depth = FULL if full else QUICK
+            if raw is not None:
+                manifest = read_manifest(domain)
+                law = as_raw(manifest, *find_recipe(manifest.domain), raw.absolute())
+                depth = depth._replace(laws=(*depth.laws, law))
+            found = faults_of(domain, bar(f"validate {domain.name}"), spread, depth)
             faults[str(domain)] = [fault._asdict() for fault in found]
             if write_exclusions:
                 found = exclude(domain, found, bar(f"count {domain.name}"), spread)

@@ -6,15 +6,14 @@ and the raw files and the recipe are as they were. Then they take their places, 
 
 import hashlib
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
+from ppt_dist.shard.found import Found, find_split
 from ppt_dist.shard.form import CODECS, Codec, Storage, fields_of
 from ppt_dist.shard.manifest import Compact, Manifest, Split, read_manifest
-from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import TRAINING, Recipe
 from ppt_dist.shard.rounding import sum_of
@@ -61,13 +60,6 @@ class PackReport(NamedTuple):
     """All had been done before."""
 
 
-class _Found(NamedTuple):
-    """A split list held against the raw folder."""
-
-    present: tuple[tuple[str, Path], ...]
-    absent: tuple[str, ...]
-
-
 def pack(
     recipe: Recipe,
     recipe_folder: Path,
@@ -92,7 +84,7 @@ def pack(
     """
     root = raw / recipe.name if (raw / recipe.name).is_dir() else raw
     source, folder = Raw(root, recipe, recipe_folder), out / recipe.name
-    found = {split: _find(source, split) for split in _splits(recipe, options)}
+    found = {split: find_split(source, split) for split in _splits(recipe, options)}
     _refuse_shared_ids(found)
     if not any(part.present for part in found.values()):
         raise BadInput(f"{root}: none of the scenes that {recipe.name}'s split lists name is there")
@@ -147,23 +139,7 @@ def _splits(recipe: Recipe, options: PackOptions) -> tuple[str, ...]:
     return wanted
 
 
-def _find(raw: Raw, split: str) -> _Found:
-    path = raw.folder / raw.recipe.splits[split]
-    try:
-        ids = path.read_text("utf-8").split()
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise BadInput(f"split {split!r}: {path} is not a list of scene ids: {error}") from None
-    ids.sort()
-    twice = [name for name, following in pairwise(ids) if name == following]
-    if twice:
-        raise BadInput(f"{path}: {', '.join(twice[:5])} stand twice")
-    reader = find_reader(raw.recipe.reader)
-    found = {listed: reader.find(raw.root, listed) for listed in ids}
-    present = tuple(scene for scenes in found.values() for scene in scenes.items())
-    return _Found(present, tuple(listed for listed, scenes in found.items() if not scenes))
-
-
-def _refuse_shared_ids(found: dict[str, _Found]) -> None:
+def _refuse_shared_ids(found: dict[str, Found]) -> None:
     """Training on what is validated on would be the worst of mistakes."""
     owner: dict[str, str] = {}
     for split, part in found.items():
@@ -173,7 +149,7 @@ def _refuse_shared_ids(found: dict[str, _Found]) -> None:
             owner[name] = split
 
 
-def _jobs(split: str, found: _Found, staging: Path, raw: Raw, storage: Storage) -> list[Job]:
+def _jobs(split: str, found: Found, staging: Path, raw: Raw, storage: Storage) -> list[Job]:
     scenes = sorted(found.present, key=lambda scene: _draw(raw.recipe.name, split, scene[0]))
     size = raw.recipe.scenes_per_shard
     return [
