@@ -11,7 +11,7 @@ import typing
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt64
 from numba import njit
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from ppt_dist.section import BadInput, Section
 
@@ -25,9 +25,9 @@ _SLACK = 1 + 1e-6
 class Lattice(Section):
     """Where the steps of a record lie, and how its planes hold them."""
 
-    origin: tuple[float, float, float]
+    origin: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
     """Corner of step 0, metres."""
-    step: float
+    step: typing.Annotated[FiniteFloat, Field(gt=0)]
     """Metres."""
     planes: typing.Annotated[int, Field(ge=2, le=_MOST_PLANES)]
     """Bytes of a step."""

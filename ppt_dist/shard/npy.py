@@ -14,8 +14,8 @@ from ppt_dist.shard.member import Content
 _GROWTH = 21
 """Characters that numpy leaves in a header for the first axis to grow into."""
 _ALIGNED = 64
-_UNTOLD = -1
-"""What zstd says of a frame that does not tell its size."""
+_LARGEST_RATIO = 1 << 15
+"""A block of four bytes can stand for 128 KiB, and no frame for more."""
 
 
 class _Contexts(threading.local):
@@ -55,16 +55,14 @@ def from_zstd(content: Content, dtype: str, shape: tuple[int, ...], name: str) -
     size = len(npy_header(dtype, shape)) + _bytes(dtype, shape)
     try:
         told = zstandard.frame_content_size(content)
-        if told not in (size, _UNTOLD):
+        if told != size or size > len(content) * _LARGEST_RATIO:
             raise BadInput(f"{name}: a frame of {told} bytes instead of {size}")
         inflated = np.empty(size, np.uint8).data
-        frame = _CONTEXTS.decompressor.stream_reader(content)
-        got = frame.readinto(inflated)
-        longer = told == _UNTOLD and frame.read(1)
+        got = _CONTEXTS.decompressor.stream_reader(content).readinto(inflated)
     except zstandard.ZstdError as error:
         raise BadInput(f"{name}: not zstd: {error}") from None
-    if got != size or longer:
-        raise BadInput(f"{name}: its frame holds another number of bytes than {size}")
+    if got != size:
+        raise BadInput(f"{name}: its frame ends after {got} of {size} bytes")
     return _view(inflated, dtype, shape, name)
 
 

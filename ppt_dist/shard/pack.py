@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
-from ppt_dist.shard.found import Found, find_split
 from ppt_dist.shard.form import CODECS, Codec, Storage, fields_of
+from ppt_dist.shard.found import Found, find_split
 from ppt_dist.shard.manifest import Compact, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import TRAINING, Recipe

@@ -29,7 +29,7 @@ def compact(raw, tmp_path_factory) -> Path:
 def found(folder: Path, raw: Path) -> list[tuple[str, str, str]]:
     law = as_raw(read_manifest(folder), *find_recipe("s3dis"), raw)
     depth = FULL._replace(laws=(*FULL.laws, law))
-    return [tuple(fault) for fault in validate(folder, lambda *_: None, here, depth)]
+    return [(f.shard, f.key, f.reason) for f in validate(folder, lambda *_: None, here, depth)]
 
 
 def test_scenes_as_packed_are_their_raw_scans(raw, packed, compact):
