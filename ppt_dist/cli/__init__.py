@@ -31,7 +31,10 @@ def main() -> None:
 
 
 from ppt_dist.cli import (  # noqa: E402,F401 - they register their commands
+    audit,
     evaluate,
+    imports,
+    index,
     plan,
     predict,
     raw,

@@ -47,6 +47,7 @@ def pack(
 
     ray job submit -- ppt-dist pack structured3d --raw /data/structured3d --out /data/packed
     """
+    from ppt_dist.cli.packing import tell
     from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.recipe import find_recipe
 
@@ -56,21 +57,7 @@ def pack(
         splits = tuple(split) if split else None
         options = PackOptions(spread, splits, skip_broken, codecs_of(tuple(codec or ())))
         report = pack(found, folder, raw, out, options, bar(f"pack {found.name}"))
-    for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
-    for name, reason in sorted(report.broken.items()):
-        typer.echo(f"left out: {name}: {reason}", err=True)
-    absent = 0
-    for name, part in report.manifest.splits.items():
-        absent += len(part.absent)
-        more = ", ..." if len(part.absent) > 3 else ""
-        named = f" ({', '.join(part.absent[:3])}{more})" if part.absent else ""
-        print(
-            f"{name}: {part.scenes} scenes, {part.points} points, {len(part.absent)} absent{named}"
-        )
-    if absent:
-        print("the manifest names every absent scene")
-    print(f"{report.folder}: {'all was done before' if report.unchanged else 'packed'}")
+    absent = tell(report)
     if report.broken or (complete and absent):
         raise typer.Exit(1)
 
@@ -150,15 +137,25 @@ def _print_faults(faults: dict[str, list[dict[str, str]]]) -> None:
 
 
 @app.command()
-def info(folder: PackedFolder, as_json: AsJson = False) -> None:
+def info(
+    place: Annotated[
+        str, typer.Argument(help="A packed domain or a folder of several, or a domain's URL.")
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Scenes, points, and points by class of packed domains.
 
-    Example: ppt-dist info packed --json
+    ppt-dist info packed --json
+
+    ppt-dist info s3://bucket/packed/scannet
     """
     from ppt_dist.shard.info import summary
+    from ppt_dist.shard.place import Url, place_of
     from ppt_dist.shard.validate import packed_domains
 
-    domains = [summary(domain) for domain in packed_domains(folder)]
+    where = place_of(place)
+    found = [where] if isinstance(where, Url) else packed_domains(where)
+    domains = [summary(domain) for domain in found]
     if as_json:
         print(json.dumps({domain["domain"]: domain for domain in domains}, indent=1))
         return

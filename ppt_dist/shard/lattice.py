@@ -10,9 +10,9 @@ import typing
 
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt64
-from numba import njit
 from pydantic import Field, FiniteFloat
 
+from ppt_dist.scene.kernel import kernel
 from ppt_dist.section import BadInput, Section
 
 FINE, COARSE = 40, 20
@@ -117,7 +117,7 @@ def _spread(bits: UInt64[np.ndarray, " points"]) -> UInt64[np.ndarray, " points"
     return bits
 
 
-@njit(cache=True, nogil=True)
+@kernel
 @typing.no_type_check
 def _place_two(planes: np.ndarray, origin: np.ndarray, step: float, coord: np.ndarray) -> None:
     for i in range(len(coord)):
@@ -126,7 +126,7 @@ def _place_two(planes: np.ndarray, origin: np.ndarray, step: float, coord: np.nd
             coord[i, axis] = origin[axis] + (q + 0.5) * step
 
 
-@njit(cache=True, nogil=True)
+@kernel
 @typing.no_type_check
 def _place(planes: np.ndarray, origin: np.ndarray, step: float, coord: np.ndarray) -> None:
     for i in range(len(coord)):

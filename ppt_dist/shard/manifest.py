@@ -3,11 +3,17 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field as Bounds
+from pydantic import model_validator
+
+from ppt_dist.journal.retry import Retries, Tell, silent
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.section import BadInput, Section, parse
+from ppt_dist.shard.place import Place
 from ppt_dist.shard.rounding import Rounding
+from ppt_dist.shard.store import PATIENT, open_store
 
 MANIFEST = "manifest.json"
 Order = Literal["source", "morton"]
@@ -20,9 +26,9 @@ class Field(Section):
     codec: Literal["plain", "differences", "octahedral", "lattice"]
     """What the array went through; ``form.py`` knows."""
     version: Literal[1] = 1
-    dtype: str
+    dtype: Annotated[str, Bounds(pattern=r"^(<[fiu][248]|\|[iu]1)$")]
     """Numpy's name, little-endian, such as ``<f4``."""
-    width: int
+    width: Annotated[int, Bounds(ge=1, le=64)]
     """Columns; 1 for a vector."""
     suffix: Literal["npy", "npy.zst"]
 
@@ -30,7 +36,7 @@ class Field(Section):
 class Shard(Section):
     """One tar and its index, side by side."""
 
-    name: str
+    name: Annotated[str, Bounds(pattern=r"^[^/\x00]{1,60}\.tar$")]
     """File name of the tar; its index has the suffix ``.idx`` instead of ``.tar``."""
     size: int
     """Bytes of the tar."""
@@ -92,6 +98,16 @@ class Manifest(Section):
     """Of every split that is not compact."""
     splits: dict[str, Split]
 
+    @model_validator(mode="after")
+    def _counts_every_class(self) -> "Manifest":
+        for name, split in self.splits.items():
+            if len(split.points_by_class) != len(self.labels):
+                raise ValueError(
+                    f"split {name} counts points of {len(split.points_by_class)} classes; "
+                    f"there are {len(self.labels)}"
+                )
+        return self
+
     def digest(self) -> str:
         """sha256 of the canonical JSON: it names this packing of the domain."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
@@ -111,16 +127,25 @@ class Manifest(Section):
         return self.fields if compact is None else compact.fields
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a packed domain's folder; `BadInput` where it is absent or wrong."""
-    path = folder / MANIFEST
+def read_manifest(place: Place, retries: Retries = PATIENT, tell: Tell = silent) -> Manifest:
+    """The manifest of a packed domain.
+
+    Raises:
+        BadInput: it is absent or wrong.
+        Unreachable: the place could not be read in all repetitions.
+    """
+    where = place / MANIFEST
     try:
-        table = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise BadInput(
-            f"{folder} holds no {MANIFEST}; pack it: "
-            f"ppt-dist pack {folder.name} --raw RAW --out {folder.parent}"
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not JSON: {error}") from None
-    return parse(Manifest, table, path)
+        table = json.loads(open_store(place, retries, tell).read(MANIFEST).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadInput(f"{place} holds no {MANIFEST}; {_advice(place)}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{where}: not JSON: {error}") from None
+    return parse(Manifest, table, str(where))
+
+
+def _advice(place: Place) -> str:
+    """How to come by a manifest."""
+    if isinstance(place, Path):
+        return f"pack it: ppt-dist pack {place.name} --raw RAW --out {place.parent}"
+    return f"pack {place.name} into a folder and copy that there"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.form import CODECS, Codec, Storage, fields_of
-from ppt_dist.shard.found import Found, find_split
+from ppt_dist.shard.found import Find, Found, listed
 from ppt_dist.shard.manifest import Compact, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import TRAINING, Recipe
@@ -40,6 +40,8 @@ class PackOptions(NamedTuple):
     skip_broken: bool = False
     codecs: Mapping[str, Codec] = MappingProxyType({})
     """Of each split that is not plain."""
+    find: Find = listed
+    """Who knows which scenes of a split there are."""
 
     def storage(self, split: str) -> Storage:
         """Of a split: points move only where no score is about them in their own order."""
@@ -84,12 +86,16 @@ def pack(
     """
     root = raw / recipe.name if (raw / recipe.name).is_dir() else raw
     source, folder = Raw(root, recipe, recipe_folder), out / recipe.name
-    found = {split: find_split(source, split) for split in _splits(recipe, options)}
+    found = {split: options.find(source, split) for split in _splits(recipe, options)}
     _refuse_shared_ids(found)
     if not any(part.present for part in found.values()):
-        raise BadInput(f"{root}: none of the scenes that {recipe.name}'s split lists name is there")
+        raise BadInput(f"{root}: none of the scenes of {recipe.name}'s splits is there")
     storage = {split: options.storage(split) for split in found}
-    inputs = Inputs(splits={s: digest_of(source, storage[s], *found[s]) for s in found})
+    inputs = Inputs(
+        splits={
+            s: digest_of(source, storage[s], part.present, part.absent) for s, part in found.items()
+        }
+    )
     before = read_inputs(folder)
     done = before is not None and inputs.splits.items() <= before.splits.items()
     if before is not None and done and (options.skip_broken or not before.broken):
@@ -114,7 +120,8 @@ def pack(
     kept = other_splits(folder, fresh)
     manifest = fresh.model_copy(update={"splits": kept | fresh.splits})
     publish(folder, manifest, joined(before, Inputs(splits=inputs.splits, broken=broken), kept))
-    notes = tuple(note for name in sorted(packed) for note in packed[name].notes)
+    notes = tuple(note for part in found.values() for note in part.notes)
+    notes += tuple(note for name in sorted(packed) for note in packed[name].notes)
     if replaced:
         notes += (f"{folder} held shards of another recipe; these took their places",)
     return PackReport(folder, manifest, notes, broken, unchanged=False)
@@ -122,12 +129,13 @@ def pack(
 
 def codecs_of(words: tuple[str, ...]) -> dict[str, Codec]:
     """Codec by split, from ``compact``, which is the training split's, or ``split=codec``."""
-    codecs, known = {}, {str(name): name for name in CODECS}
+    codecs: dict[str, Codec] = {}
     for word in words:
         split, _, codec = word.rpartition("=")
-        if codec not in known:
-            raise BadInput(f"no codec {codec!r}: {nearest(codec, [*known])}")
-        codecs[split or TRAINING] = known[codec]
+        known = next((name for name in CODECS if name == codec), None)
+        if known is None:
+            raise BadInput(f"no codec {codec!r}: {nearest(codec, [*CODECS])}")
+        codecs[split or TRAINING] = known
     return codecs
 
 

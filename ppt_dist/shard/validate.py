@@ -105,9 +105,11 @@ def _shards(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def _strangers(folder: Path, seen: Mapping[str, Seen]) -> Iterator[Fault]:
-    named = {*seen, *(f"{name.removesuffix('.tar')}.idx" for name in seen)}
-    there = {path.name for pattern in ("*.tar", "*.idx") for path in folder.glob(pattern)}
-    for name in sorted(there - named):
+    """Tars of nobody, and indices, also for other programs, of tars that are not there."""
+    stems = {name.removesuffix(".tar") for name in seen}
+    there = {path for path in folder.glob("*.tar") if path.name not in seen}
+    there |= {path for path in folder.glob("*.idx") if path.name.partition(".")[0] not in stems}
+    for name in sorted(path.name for path in there):
         yield Fault(name, "", "the manifest does not name it")
 
 

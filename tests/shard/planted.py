@@ -92,7 +92,7 @@ def make(
             shards=tuple(written),
             scenes=sum(s.scenes for s in written),
             points=sum(s.points for s in written),
-            points_by_class=tuple(np.bincount(segments[segments >= 0], minlength=CLASSES).tolist()),
+            points_by_class=_by_class(segments),
             unlabelled=int((segments < 0).sum()),
             **split_keys,
         )
@@ -110,6 +110,11 @@ def make(
     )
     (folder / "manifest.json").write_text(manifest.to_json())
     return manifest
+
+
+def _by_class(segments: np.ndarray) -> tuple[int, ...]:
+    known = segments[(segments >= 0) & (segments < CLASSES)]
+    return tuple(np.bincount(known, minlength=CLASSES).tolist())
 
 
 def _shard(path: Path, records: list[Record], header, tail: bytes) -> Shard:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ppt_dist.scene.scene import Scene
-from ppt_dist.scene.voxel import cells
+from ppt_dist.scene.voxel import cells_of
 from ppt_dist.section import BadInput
 from ppt_dist.shard.codec import META, decode, encode, in_morton_order, step_of
 from ppt_dist.shard.form import COMPACT, PLAIN
-from ppt_dist.shard.found import find_split
+from ppt_dist.shard.found import listed
 from ppt_dist.shard.lattice import lattice_of, morton_order
 from ppt_dist.shard.octahedral import LARGEST_ERROR, from_bytes, table, to_bytes
 from ppt_dist.shard.readers import find_reader
@@ -118,7 +118,7 @@ def test_points_keep_their_voxels_unless_they_lie_on_a_wall_of_one(seed, edge):
     inside = from_wall > 1e-3
     low = np.floor(before.coord.astype(np.float64) / edge).astype(int)
     assert np.array_equal(np.floor(after.coord / np.float64(edge)).astype(int)[inside], low[inside])
-    assert cells(after.coord, edge).shape == (300, 3)
+    assert len(cells_of(after.coord, edge).number) == 300
 
 
 def test_the_formulas_of_the_documentation_give_the_same_bits():
@@ -162,7 +162,7 @@ def test_the_same_scene_gives_the_same_bytes_and_arrays_can_be_written_to():
 def test_a_real_scan_takes_less_than_a_third_of_its_bytes_within_the_bounds(shared, domain):
     recipe, beside = find_recipe(domain)
     raw = Raw(shared / "real" / domain, recipe, beside)
-    splits = (find_split(raw, split).present for split in recipe.splits)
+    splits = (listed(raw, split).present for split in recipe.splits)
     (name, place), *_ = (one for present in splits for one in present)
     before = in_morton_order(find_reader(recipe.reader).read(name, place, raw).scene, EDGE)
 
