@@ -13,7 +13,8 @@ from webdataset.compat import WebDataset
 from benchmarks.inputs import make_shards
 from benchmarks.measure import Comparison, Report, Trial, interleaved, run, timed
 from ppt_dist.scene.scene import Scene
-from ppt_dist.shard.codec import FIELDS, decode
+from ppt_dist.shard.codec import decode
+from ppt_dist.shard.form import PLAIN
 from ppt_dist.shard.member import members_of
 from ppt_dist.shard.records import Records
 from ppt_dist.synth.make import DOMAINS
@@ -80,11 +81,11 @@ def _compare(records: Records, plain: Path, size: Size) -> Comparison:
 
 
 def _arrays(scene: Scene) -> Arrays:
-    return {name: getattr(scene, name) for name in FIELDS if getattr(scene, name) is not None}
+    return {name: getattr(scene, name) for name in PLAIN if getattr(scene, name) is not None}
 
 
 def _unchecked(records: Records, i: int) -> Scene:
-    return decode(members_of(records.read(i), records.names[i]), records.manifest.fields)
+    return decode(members_of(records.read(i), records.names[i]), records.fields)
 
 
 def _from_webdataset(tars: list[str]) -> Iterator[Arrays]:
