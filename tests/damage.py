@@ -19,7 +19,9 @@ def damage(folder: Path, scenes: int) -> list[str]:
     """Flip a bit in the first training records; returns their keys."""
     shard = read_manifest(folder).splits["train"].shards[0]
     tar = folder / shard.name
-    entries = read_index(Folder(folder).read, f"{tar.stem}.idx", shard.size, shard.index_sha256)[:scenes]
+    entries = read_index(Folder(folder).read, f"{tar.stem}.idx", shard.size, shard.index_sha256)[
+        :scenes
+    ]
     content = bytearray(tar.read_bytes())
     for entry in entries:
         content[entry.offset + entry.span // 2] ^= 1

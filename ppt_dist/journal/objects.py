@@ -18,6 +18,7 @@ from ppt_dist.section import BadInput
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+
 class Refused(BadInput):
     """A place will not be read like this, whatever is asked for: no word on a single object."""
 

@@ -13,7 +13,6 @@ from ppt_dist.shard.member import Content
 from ppt_dist.shard.place import Place
 from ppt_dist.shard.store import Store
 
-
 EMPTY: Content = b""
 
 

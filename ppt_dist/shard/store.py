@@ -119,9 +119,7 @@ class Bucket(NamedTuple):
 
     def read_range(self, name: str, offset: int, span: int) -> Content:
         """Bytes from ``offset``; fewer than ``span`` only where the object ends before."""
-        return attempt(
-            lambda: self.objects.read_range(name, offset, span), self.retries, self.tell
-        )
+        return attempt(lambda: self.objects.read_range(name, offset, span), self.retries, self.tell)
 
     def expect(self, name: str, offset: int, span: int) -> None:
         """Nothing: the reads are under way together."""

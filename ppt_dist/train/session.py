@@ -95,9 +95,7 @@ def _open_stream(session: _Session) -> Stream:
     quarantine = Quarantine(run.folder, writer, session.journal, most)
     engine = run.engine
     ahead = engine.ahead_mib << 20
-    fetching = Fetching(
-        engine.fetchers, ahead, session.fault, quarantine.take, engine.access
-    )
+    fetching = Fetching(engine.fetchers, ahead, session.fault, quarantine.take, engine.access)
     known = read_ledger(run.folder).quarantined()
     sources = sources_of(run, session.manifests)
     return open_stream(sources, shape_of(run), run.seed, ranks.rank, fetching, known)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from ppt_dist.cli import app
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
+from ppt_dist.shard.cache import CacheConfig
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.place import Url
 from ppt_dist.stream.fetch import Fetching
@@ -49,9 +50,7 @@ def batches(run):
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
     ahead = run.engine.ahead_mib << 20
     fetching = Fetching(run.engine.fetchers, ahead, faults.append, access=run.engine.access)
-    stream = open_stream(
-        sources_of(run, manifests), shape_of(run), run.seed, Rank(0, 1), fetching
-    )
+    stream = open_stream(sources_of(run, manifests), shape_of(run), run.seed, Rank(0, 1), fetching)
     try:
         steps = list(stream.steps(0, run.steps))
     finally:
@@ -78,7 +77,7 @@ def test_a_run_over_s3_sees_what_it_sees_locally(tmp_path, s3, local):
 @pytest.mark.slow
 def test_a_fetcher_reads_s3_through_the_cache_with_the_same_bytes(tmp_path, s3, local):
     run = load(tmp_path, s3, fetchers=1, cache={"folder": "cache", "mib": 64})
-    assert run.engine.cache.folder == tmp_path / "cache"
+    assert run.engine.cache == CacheConfig(folder=tmp_path / "cache", mib=64)
     assert batches(run) == (local, [])
     kept = [path.name for path in (tmp_path / "cache").iterdir() if path.name[0] != "."]
     assert sorted(name.rpartition("-")[2] for name in kept) == ["0", "0", "1", "1"]
