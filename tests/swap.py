@@ -14,8 +14,8 @@ def swapped(folder: Path) -> Iterator[tuple[str, str]]:
     Names, costs and checksums that the plan is made of stay as they are.
     """
     records = open_records(folder, "train")
-    records._entries[0], records._entries[1] = records._entries[1], records._entries[0]
+    records._split.records[0], records._split.records[1] = records._split.records[1], records._split.records[0]
     try:
         yield records.names[0], records.names[1]
     finally:
-        records._entries[0], records._entries[1] = records._entries[1], records._entries[0]
+        records._split.records[0], records._split.records[1] = records._split.records[1], records._split.records[0]

@@ -33,6 +33,8 @@ def main() -> None:
 from ppt_dist.cli import (  # noqa: E402,F401 - they register their commands
     audit,
     evaluate,
+    imports,
+    index,
     plan,
     predict,
     raw,

@@ -44,6 +44,7 @@ def pack(
 
     ray job submit -- ppt-dist pack structured3d --raw /data/structured3d --out /data/packed
     """
+    from ppt_dist.cli.packing import tell
     from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.recipe import find_recipe
 
@@ -53,21 +54,7 @@ def pack(
         splits = tuple(split) if split else None
         options = PackOptions(spread, splits, skip_broken, codecs_of(tuple(codec or ())))
         report = pack(found, folder, raw, out, options, bar(f"pack {found.name}"))
-    for note in report.notes:
-        typer.echo(f"note: {note}", err=True)
-    for name, reason in sorted(report.broken.items()):
-        typer.echo(f"left out: {name}: {reason}", err=True)
-    absent = 0
-    for name, part in report.manifest.splits.items():
-        absent += len(part.absent)
-        more = ", ..." if len(part.absent) > 3 else ""
-        named = f" ({', '.join(part.absent[:3])}{more})" if part.absent else ""
-        print(
-            f"{name}: {part.scenes} scenes, {part.points} points, {len(part.absent)} absent{named}"
-        )
-    if absent:
-        print("the manifest names every absent scene")
-    print(f"{report.folder}: {'all was done before' if report.unchanged else 'packed'}")
+    absent = tell(report)
     if report.broken or (complete and absent):
         raise typer.Exit(1)
 
@@ -81,22 +68,39 @@ def validate(
     folder: PackedFolder,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     ray: RayAddress = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also look for what makes a whole scene unfit, or twin.")
+    ] = False,
+    write_exclusions: Annotated[
+        bool,
+        typer.Option("--write-exclusions", help="Leave scenes with faults out of the manifest."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare every byte with its hash and every record with the manifest; exit code 1 on a fault.
 
     ppt-dist validate packed/scannet
 
+    ppt-dist validate packed/scannet --full --write-exclusions
+
     ppt-dist validate packed --ray auto
     """
+    from ppt_dist.shard.exclude import exclude
+    from ppt_dist.shard.exclusions import EXCLUSIONS
+    from ppt_dist.shard.look import FULL, QUICK
     from ppt_dist.shard.validate import packed_domains
     from ppt_dist.shard.validate import validate as faults_of
 
-    faults = {}
+    faults, remain = {}, []
     with spreading(ray, workers) as spread, progress() as bar:
         for domain in packed_domains(folder.resolve() if ray else folder):
-            found = faults_of(domain, bar(f"validate {domain.name}"), spread)
+            found = faults_of(
+                domain, bar(f"validate {domain.name}"), spread, FULL if full else QUICK
+            )
             faults[str(domain)] = [fault._asdict() for fault in found]
+            if write_exclusions:
+                found = exclude(domain, found, bar(f"count {domain.name}"), spread)
+            remain += found
     if as_json:
         print(json.dumps(faults, indent=1))
     else:
@@ -104,7 +108,9 @@ def validate(
             for fault in found:
                 print(f"{domain}/{fault['shard']} {fault['key']}: {fault['reason']}")
             print(f"{domain}: {len(found)} faults" if found else f"{domain}: whole")
-    if any(faults.values()):
+    if write_exclusions:
+        typer.echo(f"{len(remain)} faults remain; the others are in {EXCLUSIONS}", err=True)
+    if remain:
         raise typer.Exit(1)
 
 
@@ -133,7 +139,7 @@ def info(
         return
     for domain in domains:
         table = Table("class", *domain["splits"], title=f"{domain['domain']}: {domain['title']}")
-        for row in ("scenes", "points", "absent", "bytes", "unlabelled"):
+        for row in ("scenes", "points", "absent", "excluded", "bytes", "unlabelled"):
             table.add_row(row, *(f"{part[row]:,}" for part in domain["splits"].values()))
         table.add_section()
         for name in next(iter(domain["splits"].values()))["points_by_class"]:

@@ -45,7 +45,9 @@ def lattice_of(coord: Float32[np.ndarray, "points 3"], edge: float) -> Lattice:
         step = edge / share
         if not len(coord):
             return Lattice(origin=(0.0, 0.0, 0.0), step=step, planes=2)
-        low, high = (np.floor(end.astype(np.float64) / step) for end in (coord.min(0), coord.max(0)))
+        low, high = (
+            np.floor(end.astype(np.float64) / step) for end in (coord.min(0), coord.max(0))
+        )
         if (high - low).max() < 256**planes and np.abs([low, high]).max() < 2**52:
             x, y, z = (low * step).tolist()
             return Lattice(origin=(x, y, z), step=step, planes=planes)

@@ -3,7 +3,10 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field as Bounds
+from pydantic import model_validator
 
 from ppt_dist.journal.retry import Retries, Tell, silent
 from ppt_dist.scene.labels import LabelSet
@@ -23,9 +26,9 @@ class Field(Section):
     codec: Literal["plain", "differences", "octahedral", "lattice"]
     """What the array went through; ``form.py`` knows."""
     version: Literal[1] = 1
-    dtype: str
+    dtype: Annotated[str, Bounds(pattern=r"^(<[fiu][248]|\|[iu]1)$")]
     """Numpy's name, little-endian, such as ``<f4``."""
-    width: int
+    width: Annotated[int, Bounds(ge=1, le=64)]
     """Columns; 1 for a vector."""
     suffix: Literal["npy", "npy.zst"]
 
@@ -33,7 +36,7 @@ class Field(Section):
 class Shard(Section):
     """One tar and its index, side by side."""
 
-    name: str
+    name: Annotated[str, Bounds(pattern=r"^[^/\x00]{1,60}\.tar$")]
     """File name of the tar; its index has the suffix ``.idx`` instead of ``.tar``."""
     size: int
     """Bytes of the tar."""
@@ -68,8 +71,8 @@ class Split(Section):
     """Scenes left out because they could not be read."""
     compact: Compact | None = None
     """Absent where the split is plain."""
-    excluded: tuple[str, ...] = ()
-    """Keys in the shards that are not scenes of the split any more, and not counted: ``validate``
+    excluded: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic copies it
+    """Tar to keys in it that are not scenes of the split any more, and not counted: ``validate``
     found them at fault. Absent where there are none."""
 
 
@@ -94,6 +97,16 @@ class Manifest(Section):
     fields: dict[str, Field]
     """Of every split that is not compact."""
     splits: dict[str, Split]
+
+    @model_validator(mode="after")
+    def _counts_every_class(self) -> "Manifest":
+        for name, split in self.splits.items():
+            if len(split.points_by_class) != len(self.labels):
+                raise ValueError(
+                    f"split {name} counts points of {len(split.points_by_class)} classes; "
+                    f"there are {len(self.labels)}"
+                )
+        return self
 
     def digest(self) -> str:
         """sha256 of the canonical JSON: it names this packing of the domain."""
@@ -121,14 +134,16 @@ def read_manifest(place: Place, retries: Retries = PATIENT, tell: Tell = silent)
         BadInput: it is absent or wrong.
         Unreachable: the place could not be read in all repetitions.
     """
-    where = place / MANIFEST
     try:
-        table = json.loads(open_store(place, retries, tell).read(MANIFEST).decode("utf-8"))
+        content = open_store(place, retries, tell).read(MANIFEST)
     except (FileNotFoundError, NotADirectoryError):
         raise BadInput(f"{place} holds no {MANIFEST}; {_advice(place)}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    where = f"{place / MANIFEST}"
+    try:
+        table = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{where}: not JSON: {error}") from None
-    return parse(Manifest, table, str(where))
+    return parse(Manifest, table, where)
 
 
 def _advice(place: Place) -> str:

@@ -6,17 +6,16 @@ and the raw files and the recipe are as they were. Then they take their places, 
 
 import hashlib
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.form import CODECS, Codec, Storage, fields_of
+from ppt_dist.shard.found import Find, Found, listed
 from ppt_dist.shard.manifest import Compact, Manifest, Split, read_manifest
-from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
-from ppt_dist.shard.recipe import Recipe
+from ppt_dist.shard.recipe import TRAINING, Recipe
 from ppt_dist.shard.rounding import sum_of
 from ppt_dist.shard.shelf import Job, Packed, forget_shard, pack_shard
 from ppt_dist.shard.spread import Spread, here
@@ -31,10 +30,6 @@ from ppt_dist.shard.staging import (
 )
 
 
-TRAINING = "train"
-"""Split whose scenes are taken in pieces, in any order of points."""
-
-
 class PackOptions(NamedTuple):
     """What packing is asked for."""
 
@@ -45,6 +40,8 @@ class PackOptions(NamedTuple):
     skip_broken: bool = False
     codecs: Mapping[str, Codec] = MappingProxyType({})
     """Of each split that is not plain."""
+    find: Find = listed
+    """Who knows which scenes of a split there are."""
 
     def storage(self, split: str) -> Storage:
         """Of a split: points move only where no score is about them in their own order."""
@@ -63,13 +60,6 @@ class PackReport(NamedTuple):
     """Scenes that were left out, with the reason."""
     unchanged: bool
     """All had been done before."""
-
-
-class _Found(NamedTuple):
-    """A split list held against the raw folder."""
-
-    present: tuple[tuple[str, Path], ...]
-    absent: tuple[str, ...]
 
 
 def pack(
@@ -96,12 +86,16 @@ def pack(
     """
     root = raw / recipe.name if (raw / recipe.name).is_dir() else raw
     source, folder = Raw(root, recipe, recipe_folder), out / recipe.name
-    found = {split: _find(source, split) for split in _splits(recipe, options)}
+    found = {split: options.find(source, split) for split in _splits(recipe, options)}
     _refuse_shared_ids(found)
     if not any(part.present for part in found.values()):
-        raise BadInput(f"{root}: none of the scenes that {recipe.name}'s split lists name is there")
+        raise BadInput(f"{root}: none of the scenes of {recipe.name}'s splits is there")
     storage = {split: options.storage(split) for split in found}
-    inputs = Inputs(splits={s: digest_of(source, storage[s], *found[s]) for s in found})
+    inputs = Inputs(
+        splits={
+            s: digest_of(source, storage[s], part.present, part.absent) for s, part in found.items()
+        }
+    )
     before = read_inputs(folder)
     done = before is not None and inputs.splits.items() <= before.splits.items()
     if before is not None and done and (options.skip_broken or not before.broken):
@@ -126,7 +120,8 @@ def pack(
     kept = other_splits(folder, fresh)
     manifest = fresh.model_copy(update={"splits": kept | fresh.splits})
     publish(folder, manifest, joined(before, Inputs(splits=inputs.splits, broken=broken), kept))
-    notes = tuple(note for name in sorted(packed) for note in packed[name].notes)
+    notes = tuple(note for part in found.values() for note in part.notes)
+    notes += tuple(note for name in sorted(packed) for note in packed[name].notes)
     if replaced:
         notes += (f"{folder} held shards of another recipe; these took their places",)
     return PackReport(folder, manifest, notes, broken, unchanged=False)
@@ -152,23 +147,7 @@ def _splits(recipe: Recipe, options: PackOptions) -> tuple[str, ...]:
     return wanted
 
 
-def _find(raw: Raw, split: str) -> _Found:
-    path = raw.folder / raw.recipe.splits[split]
-    try:
-        ids = path.read_text("utf-8").split()
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise BadInput(f"split {split!r}: {path} is not a list of scene ids: {error}") from None
-    ids.sort()
-    twice = [name for name, following in pairwise(ids) if name == following]
-    if twice:
-        raise BadInput(f"{path}: {', '.join(twice[:5])} stand twice")
-    reader = find_reader(raw.recipe.reader)
-    found = {listed: reader.find(raw.root, listed) for listed in ids}
-    present = tuple(scene for scenes in found.values() for scene in scenes.items())
-    return _Found(present, tuple(listed for listed, scenes in found.items() if not scenes))
-
-
-def _refuse_shared_ids(found: dict[str, _Found]) -> None:
+def _refuse_shared_ids(found: dict[str, Found]) -> None:
     """Training on what is validated on would be the worst of mistakes."""
     owner: dict[str, str] = {}
     for split, part in found.items():
@@ -178,7 +157,7 @@ def _refuse_shared_ids(found: dict[str, _Found]) -> None:
             owner[name] = split
 
 
-def _jobs(split: str, found: _Found, staging: Path, raw: Raw, storage: Storage) -> list[Job]:
+def _jobs(split: str, found: Found, staging: Path, raw: Raw, storage: Storage) -> list[Job]:
     scenes = sorted(found.present, key=lambda scene: _draw(raw.recipe.name, split, scene[0]))
     size = raw.recipe.scenes_per_shard
     return [
@@ -214,9 +193,7 @@ def _digest(recipe: Recipe) -> str:
     return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
 
 
-def _split(
-    parts: list[Packed], absent: tuple[str, ...], recipe: Recipe, storage: Storage
-) -> Split:
+def _split(parts: list[Packed], absent: tuple[str, ...], recipe: Recipe, storage: Storage) -> Split:
     nothing = (0,) * len(recipe.classes)
     by_class = zip(nothing, *(part.points_by_class for part in parts), strict=True)
     return Split(

@@ -64,7 +64,7 @@ class Records:
         shards = manifest.splits[split].shards
         listed = partial(_listed, place, store, manifest.splits[split])
         entries = chain.from_iterable(_each(listed, shards, store.at_once))
-        records = RecordsOf(place, manifest.digest(), split, tuple(entries))
+        records = RecordsOf(place, manifest.digest(), split, list(entries))
         return Records(records, manifest, store, open_source(records, store, access, tell))
 
     def __len__(self) -> int:
@@ -143,7 +143,7 @@ def _listed(place: Place, store: Store, split: Split, shard: Shard) -> list[Wher
         entries = read_index(store.read, name, size, shard.index_sha256)
     except BadInput as error:
         raise BadInput(f"{place}: {error}") from None
-    return [Where(shard.name, entry) for entry in kept(entries, split)]
+    return [Where(shard.name, entry) for entry in kept(entries, shard.name, split)]
 
 
 def _each(

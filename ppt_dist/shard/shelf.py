@@ -9,17 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from ppt_dist.journal.durable import aside_of, write_durably
-from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import occupied_voxels
 from ppt_dist.section import BadInput, Section, parse
 from ppt_dist.shard.codec import decode, encode, in_morton_order, step_of
 from ppt_dist.shard.form import Storage, fields_of
 from ppt_dist.shard.index import IndexEntry, write_index
+from ppt_dist.shard.laws import check_labels
 from ppt_dist.shard.manifest import Shard
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.rounding import Rounding, rounding_of
+from ppt_dist.shard.span import sha256_of
 from ppt_dist.shard.tar import crc32_of, write_tar
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
@@ -144,18 +145,3 @@ class _Shelf:
         self.by_class += np.bincount(labelled, minlength=len(self.by_class))
         self.unlabelled += len(scene) - len(labelled)
         self.figures[scene.name] = (len(scene), cost)
-
-
-def check_labels(scene: Scene, labels: LabelSet) -> None:
-    """`BadInput` where a segment is not in the table."""
-    low, high = int(scene.segment.min()), int(scene.segment.max())
-    if labels.outside(low, high):
-        raise BadInput(
-            f"{scene.name}: segments from {low} to {high}, but the recipe has {len(labels)} classes"
-        )
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

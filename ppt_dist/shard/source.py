@@ -30,7 +30,7 @@ class RecordsOf(NamedTuple):
     place: Place
     manifest_digest: str
     name: str
-    records: Sequence[Where]
+    records: list[Where]
 
     def file_name(self, i: int) -> str:
         """The file of record ``i`` in a node's cache."""

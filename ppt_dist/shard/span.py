@@ -1,6 +1,8 @@
-"""A span of a file, read into memory that can be written to, so that arrays can lie in it."""
+"""Bytes of a file: a span of them, into memory that can be written to, or the hash of all."""
 
+import hashlib
 import os
+from pathlib import Path
 
 import numpy as np
 
@@ -15,3 +17,9 @@ def read_span(file: int, offset: int, size: int) -> memoryview:
             break
         got += more
     return span[:got]
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ppt_dist.journal.durable import sync, write_durably
 from ppt_dist.section import Section, parse
+from ppt_dist.shard.exclusions import EXCLUSIONS
 from ppt_dist.shard.form import Storage, fields_of
 from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 
 STAGING, INPUTS = ".packing", ".inputs.json"
-_OWN = {MANIFEST, INPUTS}
+_OWN = {MANIFEST, INPUTS, EXCLUSIONS}
 
 
 class Inputs(Section):
@@ -105,6 +106,8 @@ def publish(folder: Path, manifest: Manifest, inputs: Inputs) -> None:
         os.link(new, folder / new.name)
     for torn in folder.glob(".*.writing"):
         torn.unlink()
+    if not any(split.excluded for split in manifest.splits.values()):
+        (folder / EXCLUSIONS).unlink(missing_ok=True)
     sync(folder)
     write_durably(folder / INPUTS, inputs.model_dump_json().encode())
     write_durably(folder / MANIFEST, manifest.to_json().encode())

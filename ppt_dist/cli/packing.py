@@ -1,0 +1,25 @@
+"""What is printed of a packing."""
+
+import typer
+
+from ppt_dist.shard.pack import PackReport
+
+
+def tell(report: PackReport) -> int:
+    """Print what was packed; the number of absent scenes comes back."""
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
+    for name, reason in sorted(report.broken.items()):
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    absent = 0
+    for name, part in report.manifest.splits.items():
+        absent += len(part.absent)
+        more = ", ..." if len(part.absent) > 3 else ""
+        named = f" ({', '.join(part.absent[:3])}{more})" if part.absent else ""
+        print(
+            f"{name}: {part.scenes} scenes, {part.points} points, {len(part.absent)} absent{named}"
+        )
+    if absent:
+        print("the manifest names every absent scene")
+    print(f"{report.folder}: {'all was done before' if report.unchanged else 'packed'}")
+    return absent
