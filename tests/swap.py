@@ -14,8 +14,9 @@ def swapped(folder: Path) -> Iterator[tuple[str, str]]:
     Names, costs and checksums that the plan is made of stay as they are.
     """
     records = open_records(folder, "train")
-    records._split.records[0], records._split.records[1] = records._split.records[1], records._split.records[0]
+    held = records._split.records
+    held[0], held[1] = held[1], held[0]
     try:
         yield records.names[0], records.names[1]
     finally:
-        records._split.records[0], records._split.records[1] = records._split.records[1], records._split.records[0]
+        held[0], held[1] = held[1], held[0]

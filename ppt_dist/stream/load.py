@@ -1,7 +1,7 @@
 """`Loader`: an order's scenes, read, augmented and voxelised; damaged ones have a stand-in."""
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.section import BadInput
 from ppt_dist.shard.access import PLAIN, Access
+from ppt_dist.shard.member import Content
 from ppt_dist.shard.place import Place
 from ppt_dist.shard.records import Records
 from ppt_dist.stream.plan import Slot, Unit
@@ -43,6 +44,10 @@ class Loaded(NamedTuple):
     """Those that were found unusable on the way."""
 
 
+Coming = dict[int, Callable[[], Content]]
+"""Records on their way: each function waits for its bytes."""
+
+
 class Loader(NamedTuple):
     """How an order becomes voxels; every process has its copy."""
 
@@ -61,7 +66,8 @@ class Loader(NamedTuple):
             Unreachable: the store could not be read in all repetitions.
         """
         damaged: list[Damaged] = []
-        units = [self._unit(order.domain, unit, damaged) for unit in order.units]
+        coming = self._begin(order)
+        units = [self._unit(order.domain, unit, coming, damaged) for unit in order.units]
         return Loaded(
             [scene for scene, _ in units],
             self.voxelise[order.domain].width,
@@ -69,11 +75,22 @@ class Loader(NamedTuple):
             tuple(damaged),
         )
 
+    def _begin(self, order: Order) -> Coming:
+        """Start to read the planned scenes, so that a store's delays overlap."""
+        records = self._records(order.domain)
+        left_out = self.quarantined.get(order.domain, frozenset())
+        planned = {slot.scene for unit in order.units for slot in unit}
+        wanted = sorted(i for i in planned if records.names[i] not in left_out)
+        return dict(zip(wanted, records.begin(wanted), strict=True))
+
+    def _records(self, domain: str) -> Records:
+        return open_records(self.folders[domain], "train", self.access)
+
     def _unit(
-        self, domain: str, unit: Unit, damaged: list[Damaged]
+        self, domain: str, unit: Unit, coming: Coming, damaged: list[Damaged]
     ) -> tuple[VoxelScene, list[Read]]:
         """A scene, or two mixed into one."""
-        loaded = [self._scene(domain, slot, damaged) for slot in unit]
+        loaded = [self._scene(domain, slot, coming, damaged) for slot in unit]
         scenes, reads = [scene for scene, _ in loaded], [read for _, read in loaded]
         if len(scenes) == 1:
             return scenes[0], reads
@@ -81,9 +98,11 @@ class Loader(NamedTuple):
         names = [(slot.epoch, scene.name) for slot, scene in zip(unit, scenes, strict=True)]
         return mixed(first, second, pair_generator(self.seed, domain, names)), reads
 
-    def _scene(self, domain: str, slot: Slot, damaged: list[Damaged]) -> tuple[VoxelScene, Read]:
+    def _scene(
+        self, domain: str, slot: Slot, coming: Coming, damaged: list[Damaged]
+    ) -> tuple[VoxelScene, Read]:
         """The planned scene, or the first that can stand in for it."""
-        records = open_records(self.folders[domain], "train", self.access)
+        records = self._records(domain)
         planned = records.names[slot.scene]
         left_out = self.quarantined.get(domain, frozenset())
         for one in chain([slot], stand_ins(len(records), self.seed, domain, slot)):
@@ -91,7 +110,8 @@ class Loader(NamedTuple):
             if name in left_out:
                 continue
             try:
-                scene = records[one.scene]
+                read = coming.get(one.scene, partial(records.checked, one.scene))
+                scene = records.decode(one.scene, read())
                 check_usable(scene)
                 rng = scene_generator(self.seed, domain, one.epoch, name)
                 voxels = self.voxelise[domain].train(scene, rng)
@@ -117,7 +137,11 @@ def check_usable(scene: Scene) -> None:
         raise BadInput("coord is not finite everywhere")
 
 
-@cache
 def open_records(place: Place, split: str, access: Access = PLAIN) -> Records:
     """The records of a split, opened once a process."""
+    return _open(place, split, access)
+
+
+@cache
+def _open(place: Place, split: str, access: Access) -> Records:
     return Records.open(place, split, access)
