@@ -64,7 +64,7 @@ class Records:
         shards = manifest.splits[split].shards
         listed = partial(_listed, place, store, manifest.splits[split])
         entries = chain.from_iterable(_each(listed, shards, store.at_once))
-        records = RecordsOf(place, manifest.digest(), split, list(entries))
+        records = RecordsOf(place, manifest.digest(), split, tuple(entries))
         return Records(records, manifest, store, open_source(records, store, access, tell))
 
     def __len__(self) -> int:

@@ -30,7 +30,7 @@ class RecordsOf(NamedTuple):
     place: Place
     manifest_digest: str
     name: str
-    records: list[Where]
+    records: Sequence[Where]
 
     def file_name(self, i: int) -> str:
         """The file of record ``i`` in a node's cache."""
