@@ -1,5 +1,6 @@
 """`Loader`: an order's scenes, read, augmented and voxelised; damaged ones have a stand-in."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from itertools import chain
@@ -42,8 +43,11 @@ class Loaded(NamedTuple):
     """The scenes that went in, in the order of the units."""
     damaged: tuple[Damaged, ...]
     """Those that were found unusable on the way."""
+    told: tuple[str, ...] = ()
+    """What reading had to repeat since the order before, in sentences."""
 
 
+_MOST_NOTES = 1000
 Coming = dict[int, Callable[[], Content]]
 """Records on their way: each function waits for its bytes."""
 
@@ -73,6 +77,7 @@ class Loader(NamedTuple):
             self.voxelise[order.domain].width,
             tuple(chain.from_iterable(reads for _, reads in units)),
             tuple(damaged),
+            _taken_notes(),
         )
 
     def _begin(self, order: Order) -> Coming:
@@ -144,4 +149,15 @@ def open_records(place: Place, split: str, access: Access = PLAIN) -> Records:
 
 @cache
 def _open(place: Place, split: str, access: Access) -> Records:
-    return Records.open(place, split, access)
+    return Records.open(place, split, access, _notes().append)
+
+
+@cache
+def _notes() -> deque[str]:
+    """The newest sentences about repetitions in this process."""
+    return deque(maxlen=_MOST_NOTES)
+
+
+def _taken_notes() -> tuple[str, ...]:
+    notes = _notes()
+    return tuple(notes.popleft() for _ in range(len(notes)))

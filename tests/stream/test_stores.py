@@ -8,6 +8,7 @@ import tomli_w
 from typer.testing import CliRunner
 
 from ppt_dist.cli import app
+from ppt_dist.journal.retry import Unreachable
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
 from ppt_dist.shard.cache import CacheConfig
@@ -90,6 +91,29 @@ def test_whole_tars_from_a_plain_web_server_give_the_same_lots(packed, tmp_path,
         run = load(tmp_path, url, reading="whole", cache={"folder": "cache", "mib": 64})
         assert batches(run) == (local, [])
     assert sum("train" in path and path.endswith(".tar") for path in asked) == len(NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fetchers", [0, 1])
+def test_what_a_store_fails_at_for_a_while_is_told_and_changes_no_byte(
+    packed, tmp_path, local, fetchers
+):
+    faults = [stores.fails(503), stores.resets, stores.cuts_off]
+    with stores.served(stores.faulty(packed, faults)) as url:
+        run = load(tmp_path, url, fetchers=fetchers, retries={"first": 0.01})
+        found, told = batches(run)
+    assert found == local
+    assert len(told) == 3
+    assert all("retry " in sentence and ".tar" in sentence for sentence in told)
+
+
+@pytest.mark.slow
+def test_a_store_that_stays_away_ends_the_run_as_unreachable(packed, tmp_path):
+    with (
+        stores.served(stores.faulty(packed, [stores.fails(500)] * 999)) as url,
+        pytest.raises(Unreachable, match="given up after 3 tries"),
+    ):
+        batches(load(tmp_path, url, fetchers=1, retries={"first": 0.01, "times": 2}))
 
 
 def test_a_store_without_ranges_ends_the_run_and_quarantines_nothing(packed, tmp_path):
