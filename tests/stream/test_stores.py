@@ -149,3 +149,9 @@ def test_info_counts_a_domain_in_a_store(s3, packed):
     )
     assert far.exit_code == 0, far.output
     assert far.output == near.output
+
+
+def test_what_reads_every_byte_asks_for_a_folder(s3):
+    result = CliRunner().invoke(app, ["validate", f"{s3}/s3dis"])
+    assert result.exit_code == 2
+    assert "copy it into a folder" in " ".join(result.output.split())
