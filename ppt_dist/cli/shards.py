@@ -62,7 +62,25 @@ def pack(
         raise typer.Exit(1)
 
 
-PackedFolder = Annotated[Path, typer.Argument(help="A packed domain, or a folder of several.")]
+def _folder(text: str) -> Path:
+    """A folder of this machine."""
+    from ppt_dist.shard.place import place_of
+
+    place = place_of(text)
+    if not isinstance(place, Path):
+        raise typer.BadParameter(
+            f"{place} is a URL, and every byte is to be read: copy it into a folder, or look at "
+            "the folder that it was copied from"
+        )
+    return place
+
+
+PackedFolder = Annotated[
+    Path,
+    typer.Argument(
+        help="A packed domain, or a folder of several.", parser=_folder, metavar="FOLDER"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")]
 
 

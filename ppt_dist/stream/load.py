@@ -1,5 +1,6 @@
 """`Loader`: an order's scenes, read, augmented and voxelised; damaged ones have a stand-in."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from itertools import chain
@@ -24,6 +25,10 @@ from ppt_dist.stream.stand_in import stand_ins
 from ppt_dist.stream.voxelise import Voxelise, pair_generator, scene_generator
 
 
+_MOST_NOTES = 1000
+"""Sentences about repetitions that are kept until an order takes them along."""
+
+
 class Order(NamedTuple):
     """Scenes of one domain that are wanted together."""
 
@@ -44,6 +49,8 @@ class Loaded(NamedTuple):
     """The scenes that went in, in the order of the units."""
     damaged: tuple[Damaged, ...]
     """Those that were found unusable on the way."""
+    told: tuple[str, ...] = ()
+    """What reading had to repeat since the order before, in sentences."""
 
 
 class Loader(NamedTuple):
@@ -72,6 +79,7 @@ class Loader(NamedTuple):
             self.voxelise[order.domain].width,
             tuple(chain.from_iterable(reads for _, reads in units)),
             tuple(work.damaged),
+            _taken_notes(),
         )
 
     def _begin(self, order: Order) -> "_Work":
@@ -157,7 +165,22 @@ def check_usable(scene: Scene) -> None:
         raise BadInput("coord is not finite everywhere")
 
 
-@cache
 def open_records(place: Place, split: str, access: Access = PLAIN) -> Records:
     """The records of a split, opened once a process."""
-    return Records.open(place, split, access)
+    return _open(place, split, access)
+
+
+@cache
+def _open(place: Place, split: str, access: Access) -> Records:
+    return Records.open(place, split, access, _notes().append)
+
+
+@cache
+def _notes() -> deque[str]:
+    """The newest sentences about repetitions in this process."""
+    return deque(maxlen=_MOST_NOTES)
+
+
+def _taken_notes() -> tuple[str, ...]:
+    notes = _notes()
+    return tuple(notes.popleft() for _ in range(len(notes)))

@@ -48,7 +48,7 @@ class Stream:
         self._loader = loader
         self._rank = rank
         self._fetchers = Fetchers(loader, fetching)
-        self._on_damaged = fetching.on_damaged
+        self._on_damaged, self._on_fault = fetching.on_damaged, fetching.on_fault
 
     def steps(self, start: int, stop: int) -> Iterator[tuple[LotBatch, ...]]:
         """This rank's lots of each step from ``start`` to before ``stop``."""
@@ -75,6 +75,8 @@ class Stream:
 
     def _batch(self, lot: Lot, fetched: Iterator[Parcel]) -> LotBatch:
         parcels = list(islice(fetched, len(lot.units)))
+        for sentence in chain.from_iterable(parcel.bill.told for parcel in parcels):
+            self._on_fault(sentence)
         for damaged in chain.from_iterable(parcel.bill.damaged for parcel in parcels):
             self._on_damaged(lot.domain, lot.index, damaged)
         reads = tuple(chain.from_iterable(parcel.bill.reads for parcel in parcels))
