@@ -16,7 +16,7 @@ from ppt_dist.scene.augment.elastic import ElasticDistortion
 from ppt_dist.scene.augment.geometry import Center, Clamp, Flip, Jitter, Rotate, Scale
 from ppt_dist.scene.augment.sampling import Dropout
 from ppt_dist.scene.scene import Scene
-from ppt_dist.stream.voxelise import Voxelise, crop, scene_generator
+from ppt_dist.stream.voxelise import Voxelise, crop, cut, scene_generator
 
 
 @pytest.fixture
@@ -177,6 +177,25 @@ INDOOR = (
     ChromaticTranslation(),
     ChromaticJitter(),
 )
+
+
+def test_the_last_steps_that_tint_points_by_themselves_are_cut_off_and_no_others():
+    tints = (ChromaticTranslation(), ChromaticJitter())
+    assert cut((*INDOOR[:-2], *tints)) == (INDOOR[:-2], tints)
+    assert cut((*tints, Jitter())) == ((*tints, Jitter()), ())
+    assert cut(tints) == ((), tints)
+    assert cut((ChromaticJitter(), ChromaticAutoContrast(), tints[0])) == (
+        (ChromaticJitter(), ChromaticAutoContrast()),
+        (tints[0],),
+    )
+
+
+def test_colours_that_are_tinted_after_the_crop_have_the_spread_of_their_law(scene):
+    grey = replace(scene, color=np.full_like(scene.color, 128))
+    whole = voxelise(channels=("color",), augment=(ChromaticJitter(share=1, std=0.05),), crop=400)
+    feat = whole.train(grey, np.random.default_rng(0)).feat
+    assert feat.std() == pytest.approx(0.05, rel=0.1)
+    assert feat.mean() == pytest.approx(128 / 255, abs=0.01)
 
 
 @pytest.mark.parametrize("epoch", range(6))
