@@ -42,7 +42,7 @@ def test_distances_are_squares_of_euclids(rows):
 
 
 def test_each_column_is_clipped_to_its_own_range(rows):
-    low, high = np.float32([-5, 0, -0.5]), np.float32([5, 1, 20])
+    low, high = np.array([[-5, 0, -0.5], [5, 1, 20]], np.float32)
     assert np.array_equal(clipped(rows, low, high), rows.clip(low, high))
 
 
