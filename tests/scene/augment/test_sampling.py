@@ -66,3 +66,8 @@ def test_of_pairs_of_points_each_stays_together_as_often_as_of_all_choices():
     # Binomial: mean 1000, standard deviation 29.
     assert len(seen) == 6
     assert all(abs(times - 1000) < 145 for times in seen.values())
+
+
+def test_a_scene_without_points_stays_without():
+    none = Scene("a", np.zeros((0, 3), np.float32), np.zeros(0, np.int16), np.zeros(0, np.int32))
+    assert len(Dropout(share=1)(none, np.random.default_rng(0))) == 0
