@@ -1,9 +1,9 @@
 """Indices by which other programs find the records of a tar, written beside ours.
 
-DALI (``tools/wds2idx.py`` and ``webdataset_loader.cc`` of NVIDIA/DALI): text, ``v1.2`` and the number
-of records, then a line for each with suffix, offset, size and name of each member; the offset is that
-of the content. Energon (``itar.py`` and ``prepare.py`` of NVIDIA/Megatron-Energon): the offset of
-each record's first header, then the end of the last record, as u64.
+DALI (``tools/wds2idx.py`` and ``webdataset_loader.cc`` of NVIDIA/DALI): text, ``v1.2`` and the
+number of records, then a line for each with suffix, offset, size and name of each member; the
+offset is that of the content. Energon (``itar.py`` and ``prepare.py`` of NVIDIA/Megatron-Energon):
+the offset of each record's first header, then the end of the last record, as u64.
 """
 
 import struct
