@@ -158,7 +158,8 @@ def _strange(rng: np.random.Generator) -> tuple[bytes, ...]:
     info = tarfile.TarInfo("n" * 300)
     if rng.random() < 0.3:
         info.pax_headers = {"size": "9" * 30, "path": "../../x", "GNU.sparse.size": "1" * 20}
-    made = info.tobuf([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT][rng.integers(2)])
+    pax = rng.random() < 0.5
+    made = info.tobuf(tarfile.PAX_FORMAT if pax else tarfile.GNU_FORMAT)
     return (made[: 512 * int(rng.integers(1, 4))],)
 
 

@@ -62,9 +62,9 @@ def test_what_is_imported_is_what_packing_the_raw_scans_gives(raw, folders, tmp_
         mine, theirs = (Records.open(f, split) for f in (ours.folder, report.folder))
         assert theirs.names == mine.names
         assert report.manifest.splits[split].absent == part.absent
-        for a, b in zip(mine, theirs, strict=True):
+        for i in range(len(mine)):
             for name in ARRAYS:
-                assert np.array_equal(getattr(a, name), getattr(b, name)), (a.name, name)
+                assert np.array_equal(getattr(mine[i], name), getattr(theirs[i], name)), (i, name)
         for shard in part.shards:
             tars = [(f / shard.name).read_bytes() for f in (ours.folder, report.folder)]
             assert tars[0] == tars[1]
@@ -232,6 +232,7 @@ def test_colours_of_floats_are_rounded_and_told_where_that_changes_one(tmp_path)
     assert plain.scene.color is not None
     assert plain.scene.color.tolist() == [[0, 128, 255]] * 4
     assert plain.notes == ()
+    assert rounded.scene.color is not None
     assert np.array_equal(rounded.scene.color, plain.scene.color)
     assert "colours of 4 points were rounded" in rounded.notes[0]
 
