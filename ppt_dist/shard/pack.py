@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.codec import fields_of
-from ppt_dist.shard.found import Find, Found, listed
+from ppt_dist.shard.found import Find, Found, by_list
 from ppt_dist.shard.manifest import Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import Recipe
@@ -36,7 +36,7 @@ class PackOptions(NamedTuple):
     splits: tuple[str, ...] | None = None
     """Those of the recipe where None; others that were packed before stay."""
     skip_broken: bool = False
-    find: Find = listed
+    find: Find = by_list
     """Who knows which scenes of a split there are."""
 
 
