@@ -106,23 +106,33 @@ def interleaved(trials: Mapping[str, Trial], rounds: int, warm: int = 1) -> dict
     return taken
 
 
-def run(measure: Callable[[Size], Report], *, full: Size, quick: Size) -> None:
-    """A benchmark's command: measure at one of two sizes, print tables, write JSON if asked."""
-    parser = argparse.ArgumentParser(description=measure.__doc__)
+def run(
+    measure: Callable[[Size], Report],
+    *,
+    full: Size,
+    quick: Size,
+    options: argparse.ArgumentParser | None = None,
+) -> None:
+    """A benchmark's command: measure at one of two sizes, print tables, write JSON if asked.
+
+    ``options`` holds those of one benchmark, which has read them into its sizes.
+    """
+    own = [] if options is None else [options]
+    parser = argparse.ArgumentParser(description=measure.__doc__, parents=own)
     parser.add_argument("--json", type=Path, help="file that gets the figures")
     parser.add_argument("--quick", action="store_true", help="the smallest size, to see it run")
-    options = parser.parse_args()
+    chosen = parser.parse_args()
     machine = _machine()
-    report = measure(quick if options.quick else full)
+    report = measure(quick if chosen.quick else full)
     report = report._replace(conditions={**machine, **report.conditions})
     _print(report)
-    if options.json:
+    if chosen.json:
         comparisons = [
             {"title": c.title, "unit": c.unit, "baseline": c.baseline, "ways": c.rows()}
             for c in report.comparisons
         ]
         content = {"conditions": report.conditions, "comparisons": comparisons}
-        write_durably(options.json, json.dumps(content, indent=1).encode() + b"\n")
+        write_durably(chosen.json, json.dumps(content, indent=1).encode() + b"\n")
 
 
 def _machine() -> dict[str, object]:

@@ -35,6 +35,9 @@ class DomainUse(Section):
     """Most voxels of a training scene; a larger one is cut to those nearest a random voxel."""
     crop_share: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Part of a training scene's voxels that is kept, those nearest a random one; before `crop`."""
+    quarantine: Annotated[float, Field(ge=0, le=1), HOW] = 0.01
+    """Share of the training scenes that may turn out unusable, one at least unless it is 0. Others
+    stand in for them; the run stops at one more."""
     box: Box | None = None
     """What the augmentation ``clamp`` keeps this domain's points within."""
 
@@ -144,8 +147,10 @@ class EngineConfig(Section):
     """Threads of each rank; part of what makes two runs bit-identical."""
     fetchers: NonNegativeInt = 1
     """Loading processes of each rank; 0 loads inside the rank."""
-    ahead: PositiveInt = 4
-    """Lots that are loaded before they are needed."""
+    ahead_mib: PositiveInt = 256
+    """Mebibytes of voxels that a rank's fetchers may have ready or in the making."""
+    compare_every: PositiveInt = 100
+    """Steps after which the ranks compare what they read with the plan."""
     sparse: Backend = "auto"
     """Sparse convolutions: ``reference`` (plain PyTorch), ``spconv`` (an extra), or ``auto``, which
     is spconv on a GPU where it is installed, else reference."""

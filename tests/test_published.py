@@ -19,9 +19,10 @@ from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.pack import PackOptions, pack
 from ppt_dist.shard.recipe import find_recipe
 from ppt_dist.shard.records import Records
+from ppt_dist.stream.fetch import Fetching
 from ppt_dist.stream.plan import Plan
 from ppt_dist.stream.rank import Rank
-from ppt_dist.stream.stream import Fetching, open_stream
+from ppt_dist.stream.stream import open_stream
 from ppt_dist.text.encode import Encoder, encode_words
 from ppt_dist.text.vectors import write_vectors
 from ppt_dist.train.clock import Clock

@@ -31,6 +31,7 @@ def main() -> None:
 
 
 from ppt_dist.cli import (  # noqa: E402,F401 - they register their commands
+    audit,
     evaluate,
     imports,
     index,

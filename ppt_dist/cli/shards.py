@@ -23,6 +23,10 @@ def pack(
     ] = 1,
     ray: RayAddress = None,
     split: Annotated[list[str] | None, typer.Option(help="Only these splits.")] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option(help="plain, compact (training split), or of one split: val=compact."),
+    ] = None,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave broken scans out; exit code 1.")
     ] = False,
@@ -36,16 +40,19 @@ def pack(
 
     ppt-dist pack scannet --raw raw --out packed --workers 2
 
+    ppt-dist pack scannet --raw raw --out packed --codec compact
+
     ray job submit -- ppt-dist pack structured3d --raw /data/structured3d --out /data/packed
     """
     from ppt_dist.cli.packing import tell
-    from ppt_dist.shard.pack import PackOptions, pack
+    from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.recipe import find_recipe
 
     found, folder = find_recipe(recipe)
     raw, out = (raw.resolve(), out.resolve()) if ray else (raw, out)
     with spreading(ray, workers) as spread, progress() as bar:
-        options = PackOptions(spread, tuple(split) if split else None, skip_broken)
+        splits = tuple(split) if split else None
+        options = PackOptions(spread, splits, skip_broken, codecs_of(tuple(codec or ())))
         report = pack(found, folder, raw, out, options, bar(f"pack {found.name}"))
     absent = tell(report)
     if report.broken or (complete and absent):
@@ -61,22 +68,39 @@ def validate(
     folder: PackedFolder,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     ray: RayAddress = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also look for what makes a whole scene unfit, or twin.")
+    ] = False,
+    write_exclusions: Annotated[
+        bool,
+        typer.Option("--write-exclusions", help="Leave scenes with faults out of the manifest."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare every byte with its hash and every record with the manifest; exit code 1 on a fault.
 
     ppt-dist validate packed/scannet
 
+    ppt-dist validate packed/scannet --full --write-exclusions
+
     ppt-dist validate packed --ray auto
     """
+    from ppt_dist.shard.exclude import exclude
+    from ppt_dist.shard.exclusions import EXCLUSIONS
+    from ppt_dist.shard.look import FULL, QUICK
     from ppt_dist.shard.validate import packed_domains
     from ppt_dist.shard.validate import validate as faults_of
 
-    faults = {}
+    faults, remain = {}, []
     with spreading(ray, workers) as spread, progress() as bar:
         for domain in packed_domains(folder.resolve() if ray else folder):
-            found = faults_of(domain, bar(f"validate {domain.name}"), spread)
+            found = faults_of(
+                domain, bar(f"validate {domain.name}"), spread, FULL if full else QUICK
+            )
             faults[str(domain)] = [fault._asdict() for fault in found]
+            if write_exclusions:
+                found = exclude(domain, found, bar(f"count {domain.name}"), spread)
+            remain += found
     if as_json:
         print(json.dumps(faults, indent=1))
     else:
@@ -84,7 +108,9 @@ def validate(
             for fault in found:
                 print(f"{domain}/{fault['shard']} {fault['key']}: {fault['reason']}")
             print(f"{domain}: {len(found)} faults" if found else f"{domain}: whole")
-    if any(faults.values()):
+    if write_exclusions:
+        typer.echo(f"{len(remain)} faults remain; the others are in {EXCLUSIONS}", err=True)
+    if remain:
         raise typer.Exit(1)
 
 
@@ -103,7 +129,7 @@ def info(folder: PackedFolder, as_json: AsJson = False) -> None:
         return
     for domain in domains:
         table = Table("class", *domain["splits"], title=f"{domain['domain']}: {domain['title']}")
-        for row in ("scenes", "points", "absent", "bytes", "unlabelled"):
+        for row in ("scenes", "points", "absent", "excluded", "bytes", "unlabelled"):
             table.add_row(row, *(f"{part[row]:,}" for part in domain["splits"].values()))
         table.add_section()
         for name in next(iter(domain["splits"].values()))["points_by_class"]:

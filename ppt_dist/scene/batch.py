@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int32, Int64
+from jaxtyping import Float, Float32, Int16, Int32, Int64
 from torch import Tensor
 
 from ppt_dist.scene.voxel import VoxelScene
@@ -40,6 +40,25 @@ class SceneBatch:
             feat=torch.from_numpy(np.concatenate(feat)),
             label=torch.from_numpy(np.concatenate(label).astype(np.int64)),
             offset=torch.from_numpy(ends),
+        )
+
+    @staticmethod
+    def laid(
+        domain: str,
+        names: tuple[str, ...],
+        ends: tuple[int, ...],
+        grid: Int32[np.ndarray, "voxels 3"],
+        feat: Float32[np.ndarray, "voxels channels"],
+        label: Int16[np.ndarray, " voxels"],
+    ) -> "SceneBatch":
+        """Scenes that lie end to end already, in their memory but for the labels."""
+        return SceneBatch(
+            domain=domain,
+            names=names,
+            grid=torch.from_numpy(grid),
+            feat=torch.from_numpy(feat),
+            label=torch.from_numpy(label).long(),
+            offset=torch.tensor(ends, dtype=torch.int64),
         )
 
     def scene_of_voxel(self) -> Int64[Tensor, " voxels"]:

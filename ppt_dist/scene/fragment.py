@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32, Int64
 
-from ppt_dist.scene.voxel import cells, group, packed
+from ppt_dist.scene.voxel import grid_sample
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ def fragments(coord: Float32[np.ndarray, "points 3"], edge: float) -> Fragments:
     Raises:
         BadInput: the scan is too wide for the edge.
     """
-    cell = cells(coord, edge)
-    groups = group(packed(cell))
-    count = np.diff(groups.start, append=len(cell))
-    return Fragments(cell[groups.order[groups.start]], groups.order, groups.start, count)
+    sample = grid_sample(coord, edge)
+    order, start = sample.groups.order, sample.groups.start
+    return Fragments(sample.grid, order, start, np.diff(start, append=len(order)))

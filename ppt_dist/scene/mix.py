@@ -9,7 +9,7 @@ scenes are mixed (`ppt_dist.stream.plan`).
 
 import numpy as np
 
-from ppt_dist.scene.voxel import VoxelScene, group, packed
+from ppt_dist.scene.voxel import VoxelScene, by_grid
 
 AND = "+"
 """Between the names of two mixed scenes; no name of a scene holds it."""
@@ -18,7 +18,7 @@ AND = "+"
 def mixed(first: VoxelScene, second: VoxelScene, rng: np.random.Generator) -> VoxelScene:
     """The union of both; cells in order of x, y, z."""
     grid = np.concatenate([first.grid, second.grid])
-    chosen = group(packed(grid)).one_of_each(rng)
+    chosen = by_grid(grid).one_of_each(rng)
     return VoxelScene(
         name=f"{first.name}{AND}{second.name}",
         grid=grid[chosen],

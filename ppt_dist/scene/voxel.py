@@ -1,15 +1,18 @@
 """Grid sampling: one point for each occupied cell, and the way back from cells to points."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Int16, Int32, Int64
 
+from ppt_dist.scene.group import Groups, group
+from ppt_dist.scene.kernel import kernel
+from ppt_dist.scene.rows import bounds
 from ppt_dist.section import BadInput
 
 _BITS = 21
-"""Bits of a packed cell on each axis."""
+"""Most bits of a packed cell on an axis: three fit into a number."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,18 @@ class VoxelScene:
     """Label of each point of the raw scan; kept for evaluation only."""
 
 
+class Cells(NamedTuple):
+    """Cells as numbers that are in the order of x, y, z, of as few bits as the scene allows."""
+
+    number: Int64[np.ndarray, " points"]
+    bits: Int64[np.ndarray, " 3"]
+    """Bits of each axis in a number."""
+
+    def grid(self, number: Int64[np.ndarray, " cells"]) -> Int32[np.ndarray, "cells 3"]:
+        """The cells behind some numbers."""
+        return _unpacked(number, self.bits)
+
+
 class GridSample(NamedTuple):
     """Which points stand for their cells."""
 
@@ -34,8 +49,13 @@ class GridSample(NamedTuple):
     """Cells in order of x, y, z, with the lowest coordinates at 0."""
     chosen: Int64[np.ndarray, " voxels"]
     """The point that stands for each cell."""
-    inverse: Int64[np.ndarray, " points"]
-    """Row of each point's cell."""
+    groups: Groups
+    """The points of each cell."""
+
+    @property
+    def inverse(self) -> Int64[np.ndarray, " points"]:
+        """Row of each point's cell."""
+        return self.groups.inverse()
 
 
 def grid_sample(
@@ -46,66 +66,101 @@ def grid_sample(
     Pointcept's GridSample in other words: cells are packed rather than hashed, so none collide.
 
     Raises:
-        BadInput: the scan is too wide for the edge.
+        BadInput: the scan is too wide for the edge, or a coordinate is not a number.
     """
-    cell = cells(coord, edge)
-    groups = group(packed(cell))
-    chosen = groups.order[groups.start] if rng is None else groups.one_of_each(rng)
-    return GridSample(cell[chosen], chosen, groups.inverse())
+    cells = cells_of(coord, edge)
+    groups = group(cells.number)
+    chosen = groups.first_of_each() if rng is None else groups.one_of_each(rng)
+    return GridSample(cells.grid(groups.key), chosen, groups)
 
 
-class Groups(NamedTuple):
-    """Points that share a cell, in the order of the cells."""
-
-    order: Int64[np.ndarray, " points"]
-    """Points by their cells, and within a cell as they came."""
-    start: Int64[np.ndarray, " voxels"]
-    """Where each cell begins in ``order``."""
-
-    def one_of_each(self, rng: np.random.Generator) -> Int64[np.ndarray, " voxels"]:
-        """A random point of each cell; all of its points are equally likely."""
-        count = np.diff(self.start, append=len(self.order))
-        return self.order[self.start + np.floor(rng.random(len(count)) * count).astype(np.int64)]
-
-    def inverse(self) -> Int64[np.ndarray, " points"]:
-        """Cell of each point."""
-        rank = np.zeros(len(self.order), np.int64)
-        rank[self.start[1:]] = 1
-        inverse = np.empty(len(self.order), np.int64)
-        inverse[self.order] = np.cumsum(rank)
-        return inverse
-
-
-def group(key: Int64[np.ndarray, " points"]) -> Groups:
-    """Points by their `packed` cells."""
-    order = np.argsort(key, kind="stable")
-    return Groups(order, np.flatnonzero(np.diff(key[order], prepend=-1)))
+def by_grid(grid: Int32[np.ndarray, "points 3"]) -> Groups:
+    """Rows by their cells, none of which is negative, in the order of x, y, z."""
+    return group(_packed(grid, _bits(grid.max(axis=0, initial=0).astype(np.int64))))
 
 
 def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
     """Number of cells of ``edge`` metres that hold a point: a scene's cost."""
-    return len(np.unique(packed(cells(coord, edge))))
+    return len(group(cells_of(coord, edge).number).key)
 
 
-def cells(coord: Float32[np.ndarray, "points 3"], edge: float) -> Int32[np.ndarray, "points 3"]:
-    """Axis by axis, in few bytes a point: a scan may have tens of millions."""
-    cell = np.zeros(coord.shape, np.int32)
-    for axis in range(3 if len(coord) else 0):
-        along = np.floor(coord[:, axis] / np.float32(edge)).astype(np.int64)
-        along -= along.min()
-        if along.max() >= 1 << _BITS:
-            raise BadInput(
-                f"a scan of {along.max() + 1} cells of {edge} m on one axis; at most "
-                f"{1 << _BITS} fit: use a larger voxel, or cut the scan into tiles"
-            )
-        cell[:, axis] = along
-    return cell
+def cells_of(coord: Float32[np.ndarray, "points 3"], edge: float) -> Cells:
+    """The cell of each point, counted from the lowest on each axis; 8 bytes a point.
+
+    Raises:
+        BadInput: as `grid_sample`.
+    """
+    low, high = (np.floor(side / np.float32(edge)) for side in bounds(coord))
+    if not np.isfinite(high - low).all():
+        raise BadInput(_NOT_NUMBERS)
+    widest = int((high - low).max()) + 1
+    if widest > 1 << _BITS:
+        raise BadInput(
+            f"a scan of {widest} cells of {edge} m on one axis; at most {1 << _BITS} fit: use a "
+            "larger voxel, or cut the scan into tiles"
+        )
+    last = (high - low).astype(np.int64)
+    bits = _bits(last)
+    number, all_inside = _numbered(coord, np.float32(edge), low, last, bits)
+    if not all_inside:
+        raise BadInput(_NOT_NUMBERS)
+    return Cells(number, bits)
 
 
-def packed(cell: Int32[np.ndarray, "points 3"]) -> Int64[np.ndarray, " points"]:
-    """Each cell as one number; numbers are in the order of x, y, z."""
-    number = cell[:, 0].astype(np.int64)
-    for axis in (1, 2):
-        number <<= _BITS
-        number |= cell[:, axis]
+def _bits(last: Int64[np.ndarray, " 3"]) -> Int64[np.ndarray, " 3"]:
+    """Of the greatest cell on each axis."""
+    return np.array([int(cell).bit_length() for cell in last], np.int64)
+
+
+_NOT_NUMBERS = (
+    "a scan with coordinates that are not finite numbers: validate its shards, or its file"
+)
+
+
+@kernel
+@no_type_check
+def _numbered(
+    coord: Float32[np.ndarray, "points 3"],
+    edge: np.float32,
+    low: Float32[np.ndarray, " 3"],
+    last: Int64[np.ndarray, " 3"],
+    bits: Int64[np.ndarray, " 3"],
+) -> tuple[Int64[np.ndarray, " points"], bool]:
+    """The number of each point's cell, and whether all cells are between 0 and ``last``."""
+    number, all_inside = np.empty(len(coord), np.int64), True
+    for i in range(len(coord)):
+        cell = 0
+        for k in range(3):
+            along = np.int64(np.floor(coord[i, k] / edge) - low[k])
+            all_inside &= 0 <= along <= last[k]
+            cell = (cell << bits[k]) | along
+        number[i] = cell
+    return number, all_inside
+
+
+@kernel
+@no_type_check
+def _packed(
+    grid: Int32[np.ndarray, "points 3"], bits: Int64[np.ndarray, " 3"]
+) -> Int64[np.ndarray, " points"]:
+    number = np.empty(len(grid), np.int64)
+    for i in range(len(grid)):
+        cell = 0
+        for k in range(3):
+            cell = (cell << bits[k]) | grid[i, k]
+        number[i] = cell
     return number
+
+
+@kernel
+@no_type_check
+def _unpacked(
+    number: Int64[np.ndarray, " cells"], bits: Int64[np.ndarray, " 3"]
+) -> Int32[np.ndarray, "cells 3"]:
+    grid = np.empty((len(number), 3), np.int32)
+    for i in range(len(number)):
+        cell = number[i]
+        for k in range(2, -1, -1):
+            grid[i, k] = cell & ((1 << bits[k]) - 1)
+            cell >>= bits[k]
+    return grid

@@ -9,14 +9,15 @@ Then the keys in ASCII, end to end. All numbers are little-endian.
 
 import hashlib
 import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from isal.isal_zlib import crc32
 
 from ppt_dist.section import BadInput
+from ppt_dist.shard.member import Content
 
 MAGIC = b"PPTDIDX\0"
 FORMAT = 1
@@ -44,11 +45,11 @@ class IndexEntry(NamedTuple):
     crc32: int
     """Of the span."""
 
-    def check(self, content: bytes) -> None:
+    def check(self, content: Content) -> None:
         """`BadInput` unless ``content`` is the span as it was written."""
         if len(content) != self.span:
             raise BadInput(f"{len(content)} bytes instead of {self.span}: the tar is cut off")
-        if zlib.crc32(content) != self.crc32:
+        if crc32(content) != self.crc32:
             raise BadInput("its bytes are not those that were packed (crc32 differs)")
 
 

@@ -28,6 +28,8 @@ def _split(manifest: Manifest, split: Split) -> dict[str, Any]:
         "unlabelled": split.unlabelled,
         "absent": len(split.absent),
         "broken": list(split.broken),
+        "excluded": sum(map(len, split.excluded.values())),
+        "codec": "plain" if split.compact is None else "compact",
         "bytes": sum(shard.size for shard in split.shards),
         "shards": len(split.shards),
     }

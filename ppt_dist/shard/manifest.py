@@ -10,14 +10,18 @@ from pydantic import model_validator
 
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.section import BadInput, Section, parse
+from ppt_dist.shard.rounding import Rounding
 
 MANIFEST = "manifest.json"
+Order = Literal["source", "morton"]
+"""Of the points of a scene: as the raw file has them, or neighbours near each other."""
 
 
 class Field(Section):
     """How one array of a record is stored: member ``<key>.<field>.<suffix>``."""
 
-    codec: Literal["plain"]
+    codec: Literal["plain", "differences", "octahedral", "lattice"]
+    """What the array went through; ``form.py`` knows."""
     version: Literal[1] = 1
     dtype: Annotated[str, Bounds(pattern=r"^(<[fiu][248]|\|[iu]1)$")]
     """Numpy's name, little-endian, such as ``<f4``."""
@@ -39,6 +43,15 @@ class Shard(Section):
     points: int
 
 
+class Compact(Section):
+    """How a split is stored that is not plain."""
+
+    fields: dict[str, Field]
+    """In place of the manifest's."""
+    order: Order
+    rounding: Rounding
+
+
 class Split(Section):
     """Scenes of one split, in the order of the shards."""
 
@@ -53,6 +66,15 @@ class Split(Section):
     """Scenes of the split list that were not in the raw folder."""
     broken: tuple[str, ...] = ()
     """Scenes left out because they could not be read."""
+    compact: Compact | None = None
+    """Absent where the split is plain."""
+    excluded: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic copies it
+    """Tar to keys in it that are not scenes of the split any more, and not counted: ``validate``
+    found them at fault. Absent where there are none."""
+
+
+_LATER = ("compact", "excluded")
+"""Keys of a split that a manifest without them does not have, so that it keeps its digest."""
 
 
 class Manifest(Section):
@@ -70,6 +92,7 @@ class Manifest(Section):
     channels: tuple[str, ...]
     labels: LabelSet
     fields: dict[str, Field]
+    """Of every split that is not compact."""
     splits: dict[str, Split]
 
     @model_validator(mode="after")
@@ -88,7 +111,17 @@ class Manifest(Section):
 
     def to_json(self) -> str:
         """Canonical text: the same manifest gives the same bytes."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1) + "\n"
+        table = self.model_dump(mode="json")
+        for split in table["splits"].values():
+            for key in _LATER:
+                if not split[key]:
+                    del split[key]
+        return json.dumps(table, sort_keys=True, indent=1) + "\n"
+
+    def fields_in(self, split: str) -> dict[str, Field]:
+        """How the arrays of a split's records are stored."""
+        compact = self.splits[split].compact
+        return self.fields if compact is None else compact.fields
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -5,16 +5,18 @@ and the raw files and the recipe are as they were. Then they take their places, 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
-from ppt_dist.shard.codec import fields_of
+from ppt_dist.shard.form import CODECS, Codec, Storage, fields_of
 from ppt_dist.shard.found import Find, Found, by_list
-from ppt_dist.shard.manifest import Manifest, Split, read_manifest
+from ppt_dist.shard.manifest import Compact, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
-from ppt_dist.shard.recipe import Recipe
+from ppt_dist.shard.recipe import TRAINING, Recipe
+from ppt_dist.shard.rounding import sum_of
 from ppt_dist.shard.shelf import Job, Packed, forget_shard, pack_shard
 from ppt_dist.shard.spread import Spread, here
 from ppt_dist.shard.staging import (
@@ -36,8 +38,15 @@ class PackOptions(NamedTuple):
     splits: tuple[str, ...] | None = None
     """Those of the recipe where None; others that were packed before stay."""
     skip_broken: bool = False
+    codecs: Mapping[str, Codec] = MappingProxyType({})
+    """Of each split that is not plain."""
     find: Find = by_list
     """Who knows which scenes of a split there are."""
+
+    def storage(self, split: str) -> Storage:
+        """Of a split: points move only where no score is about them in their own order."""
+        codec = self.codecs.get(split, "plain")
+        return Storage(codec, "morton" if codec == "compact" and split == TRAINING else "source")
 
 
 class PackReport(NamedTuple):
@@ -81,8 +90,11 @@ def pack(
     _refuse_shared_ids(found)
     if not any(part.present for part in found.values()):
         raise BadInput(f"{root}: none of the scenes of {recipe.name}'s splits is there")
+    storage = {split: options.storage(split) for split in found}
     inputs = Inputs(
-        splits={s: digest_of(source, part.present, part.absent) for s, part in found.items()}
+        splits={
+            s: digest_of(source, storage[s], part.present, part.absent) for s, part in found.items()
+        }
     )
     before = read_inputs(folder)
     done = before is not None and inputs.splits.items() <= before.splits.items()
@@ -90,7 +102,7 @@ def pack(
         return PackReport(folder, read_manifest(folder), (), before.broken, unchanged=True)
     replaced = before is not None and not _same_recipe(folder, recipe)
     staging = open_staging(folder, inputs)
-    jobs = {split: _jobs(split, part, staging, source) for split, part in found.items()}
+    jobs = {s: _jobs(s, found[s], staging, source, storage[s]) for s in found}
     packed = _work([job for part in jobs.values() for job in part], options.spread, on_scenes)
     broken = {name: why for part in packed.values() for name, why in part.broken.items()}
     if broken and not options.skip_broken:
@@ -102,8 +114,9 @@ def pack(
             "mend them, or leave them out with --skip-broken, which goes on from here"
         )
     parts = {s: [packed[job.name] for job in jobs[s]] for s in jobs}
-    classes = len(recipe.classes)
-    fresh = _manifest(recipe, {s: _split(parts[s], found[s].absent, classes) for s in parts})
+    fresh = _manifest(
+        recipe, {s: _split(parts[s], found[s].absent, recipe, storage[s]) for s in parts}
+    )
     kept = other_splits(folder, fresh)
     manifest = fresh.model_copy(update={"splits": kept | fresh.splits})
     publish(folder, manifest, joined(before, Inputs(splits=inputs.splits, broken=broken), kept))
@@ -114,9 +127,21 @@ def pack(
     return PackReport(folder, manifest, notes, broken, unchanged=False)
 
 
+def codecs_of(words: tuple[str, ...]) -> dict[str, Codec]:
+    """Codec by split, from ``compact``, which is the training split's, or ``split=codec``."""
+    codecs: dict[str, Codec] = {}
+    for word in words:
+        split, _, codec = word.rpartition("=")
+        known = next((name for name in CODECS if name == codec), None)
+        if known is None:
+            raise BadInput(f"no codec {codec!r}: {nearest(codec, [*CODECS])}")
+        codecs[split or TRAINING] = known
+    return codecs
+
+
 def _splits(recipe: Recipe, options: PackOptions) -> tuple[str, ...]:
     wanted = options.splits or tuple(recipe.splits)
-    for split in wanted:
+    for split in (*wanted, *options.codecs):
         if split not in recipe.splits:
             raise BadInput(f"no split {split!r}: {nearest(split, [*recipe.splits])}")
     return wanted
@@ -132,11 +157,11 @@ def _refuse_shared_ids(found: dict[str, Found]) -> None:
             owner[name] = split
 
 
-def _jobs(split: str, found: Found, staging: Path, raw: Raw) -> list[Job]:
+def _jobs(split: str, found: Found, staging: Path, raw: Raw, storage: Storage) -> list[Job]:
     scenes = sorted(found.present, key=lambda scene: _draw(raw.recipe.name, split, scene[0]))
     size = raw.recipe.scenes_per_shard
     return [
-        Job(f"{split}-{n:06d}.tar", staging, tuple(scenes[start : start + size]), raw)
+        Job(f"{split}-{n:06d}.tar", staging, tuple(scenes[start : start + size]), raw, storage)
         for n, start in enumerate(range(0, len(scenes), size))
     ]
 
@@ -168,8 +193,8 @@ def _digest(recipe: Recipe) -> str:
     return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
 
 
-def _split(parts: list[Packed], absent: tuple[str, ...], classes: int) -> Split:
-    nothing = (0,) * classes
+def _split(parts: list[Packed], absent: tuple[str, ...], recipe: Recipe, storage: Storage) -> Split:
+    nothing = (0,) * len(recipe.classes)
     by_class = zip(nothing, *(part.points_by_class for part in parts), strict=True)
     return Split(
         shards=tuple(part.shard for part in parts),
@@ -179,7 +204,14 @@ def _split(parts: list[Packed], absent: tuple[str, ...], classes: int) -> Split:
         unlabelled=sum(part.unlabelled for part in parts),
         absent=absent,
         broken=tuple(sorted(name for part in parts for name in part.broken)),
+        compact=None if storage == Storage() else _compact(parts, recipe, storage),
     )
+
+
+def _compact(parts: list[Packed], recipe: Recipe, storage: Storage) -> Compact:
+    fields = fields_of(recipe.channels, storage.codec)
+    rounding = sum_of(part.rounding for part in parts)
+    return Compact(fields=fields, order=storage.order, rounding=rounding.shortened())
 
 
 def _manifest(recipe: Recipe, splits: dict[str, Split]) -> Manifest:

@@ -13,6 +13,8 @@ SHIPPED = next(
     folder for folder in (_PACKAGE / "shards", _PACKAGE.parent / "shards") if folder.is_dir()
 )
 """Folder of the recipes that come with the package: inside a wheel, or beside a checkout."""
+TRAINING = "train"
+"""Split that is trained on: no score is about its points in their own order."""
 
 
 class ClassEntry(Section):

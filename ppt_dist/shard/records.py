@@ -10,16 +10,18 @@ from jaxtyping import Int64
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.codec import decode
+from ppt_dist.shard.exclusions import kept
 from ppt_dist.shard.index import IndexEntry, read_index
 from ppt_dist.shard.manifest import Manifest, read_manifest
-from ppt_dist.shard.member import members_of
+from ppt_dist.shard.member import Content, members_of
+from ppt_dist.shard.span import read_span
 
 
 class Records:
     """Random access to a split, in the order of its shards. Tars are opened when first read."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, entries: list[tuple[Path, IndexEntry]]
+        self, folder: Path, manifest: Manifest, split: str, entries: list[tuple[Path, IndexEntry]]
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -30,6 +32,8 @@ class Records:
         )
         self.crc32 = tuple(entry.crc32 for _, entry in entries)
         """Of the bytes of each record."""
+        self.fields = manifest.fields_in(split)
+        """How the arrays of its records are stored."""
         self._entries = entries
         self._files: dict[Path, int] = {}
 
@@ -54,8 +58,8 @@ class Records:
                     "or bring back the tar that belongs to this manifest"
                 )
             listed = read_index(path.with_suffix(".idx"), size, shard.index_sha256)
-            entries += [(path, entry) for entry in listed]
-        return Records(folder, manifest, entries)
+            entries += [(path, entry) for entry in kept(listed, shard.name, manifest.splits[split])]
+        return Records(folder, manifest, split, entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -66,17 +70,21 @@ class Records:
         try:
             content = self.read(i)
             entry.check(content)
-            return decode(members_of(content, entry.key), self.manifest.fields)
+            return decode(members_of(content, entry.key), self.fields)
         except BadInput as error:
             raise BadInput(f"{path}, record {entry.key}: {error}") from None
+
+    def seal(self, i: int) -> int:
+        """The checksum that the bytes of record ``i`` are held against when they are read."""
+        return self._entries[i][1].crc32
 
     def __getstate__(self) -> dict[str, Any]:
         """Open files stay behind: their numbers mean nothing in another process."""
         return self.__dict__ | {"_files": {}}
 
-    def read(self, i: int) -> bytes:
+    def read(self, i: int) -> Content:
         """Bytes of record ``i``, unchecked."""
         path, entry = self._entries[i]
         if path not in self._files:
             self._files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return os.pread(self._files[path], entry.span, entry.offset)
+        return read_span(self._files[path], entry.offset, entry.span)

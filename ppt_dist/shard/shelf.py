@@ -9,15 +9,18 @@ from typing import NamedTuple
 import numpy as np
 
 from ppt_dist.journal.durable import aside_of, write_durably
-from ppt_dist.scene.labels import LabelSet
 from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import occupied_voxels
 from ppt_dist.section import BadInput, Section, parse
-from ppt_dist.shard.codec import encode, fields_of
+from ppt_dist.shard.codec import decode, encode, in_morton_order, step_of
+from ppt_dist.shard.form import Storage, fields_of
 from ppt_dist.shard.index import IndexEntry, write_index
+from ppt_dist.shard.laws import check_labels
 from ppt_dist.shard.manifest import Shard
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
+from ppt_dist.shard.rounding import Rounding, rounding_of
+from ppt_dist.shard.span import sha256_of
 from ppt_dist.shard.tar import crc32_of, write_tar
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
@@ -34,6 +37,7 @@ class Job(NamedTuple):
     scenes: tuple[tuple[str, Path], ...]
     """Scene ids and where they lie."""
     raw: Raw
+    storage: Storage = Storage()
 
 
 class Packed(Section):
@@ -45,6 +49,8 @@ class Packed(Section):
     broken: dict[str, str]
     """Scene id to the reason why it could not be read."""
     notes: tuple[str, ...]
+    rounding: Rounding = Rounding()
+    """Zero where the shard is plain."""
 
 
 def pack_shard(job: Job) -> Packed:
@@ -77,6 +83,7 @@ def pack_shard(job: Job) -> Packed:
         unlabelled=shelf.unlabelled,
         broken=shelf.broken,
         notes=tuple(shelf.notes),
+        rounding=shelf.rounding,
     )
     write_durably(done, json.dumps(packed.model_dump(mode="json")).encode())
     return packed
@@ -103,39 +110,38 @@ class _Shelf:
         """Points and cost by key."""
         self.broken: dict[str, str] = {}
         self.notes: list[str] = []
+        self.rounding = Rounding()
 
     def records(self) -> Iterator[tuple[str, dict[str, bytes]]]:
-        recipe = self._job.raw.recipe
-        reader, fields = find_reader(recipe.reader), fields_of(recipe.channels)
+        reader = find_reader(self._job.raw.recipe.reader)
         for scene_id, place in self._job.scenes:
             try:
                 reading = reader.read(scene_id, place, self._job.raw)
                 check_labels(reading.scene, self._labels)
-                cost = occupied_voxels(reading.scene.coord, recipe.cost_grid)
+                record = self._record(reading.scene)
             except (BadInput, *_ABSENT) as error:
                 self.broken[scene_id] = str(error)
                 continue
             self.notes += reading.notes
-            self._count(reading.scene, cost)
-            yield reading.scene.name, encode(reading.scene, fields)
+            yield record
+
+    def _record(self, scene: Scene) -> tuple[str, dict[str, bytes]]:
+        """Key and members; counts and costs are of what will be read."""
+        recipe, storage = self._job.raw.recipe, self._job.storage
+        fields = fields_of(recipe.channels, storage.codec)
+        if storage.order == "morton":
+            scene = in_morton_order(scene, recipe.grid)
+        members = encode(scene, fields, recipe.grid)
+        step = step_of(members)
+        kept = scene if step is None else decode(members, fields)
+        cost = occupied_voxels(kept.coord, recipe.cost_grid)
+        if step is not None:
+            self.rounding = self.rounding.plus(rounding_of(scene, kept, step))
+        self._count(kept, cost)
+        return scene.name, members
 
     def _count(self, scene: Scene, cost: int) -> None:
         labelled = scene.segment[scene.segment >= 0]
         self.by_class += np.bincount(labelled, minlength=len(self.by_class))
         self.unlabelled += len(scene) - len(labelled)
         self.figures[scene.name] = (len(scene), cost)
-
-
-def check_labels(scene: Scene, labels: LabelSet) -> None:
-    """`BadInput` where a segment is not in the table."""
-    low, high = int(scene.segment.min()), int(scene.segment.max())
-    if labels.outside(low, high):
-        raise BadInput(
-            f"{scene.name}: segments from {low} to {high}, but the recipe has {len(labels)} classes"
-        )
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

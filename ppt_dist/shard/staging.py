@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ppt_dist.journal.durable import sync, write_durably
 from ppt_dist.section import Section, parse
-from ppt_dist.shard.codec import fields_of
+from ppt_dist.shard.exclusions import EXCLUSIONS
+from ppt_dist.shard.form import Storage, fields_of
 from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 
 STAGING, INPUTS = ".packing", ".inputs.json"
-_OWN = {MANIFEST, INPUTS}
+_OWN = {MANIFEST, INPUTS, EXCLUSIONS}
 
 
 class Inputs(Section):
@@ -26,15 +27,19 @@ class Inputs(Section):
     """Scenes that were left out, with the reason."""
 
 
-def digest_of(raw: Raw, present: Iterable[tuple[str, Path]], absent: tuple[str, ...]) -> str:
+def digest_of(
+    raw: Raw, storage: Storage, present: Iterable[tuple[str, Path]], absent: tuple[str, ...]
+) -> str:
     """Of a split's scans by name, size and time, the tables beside them, recipe and codec."""
     scans = [(name, os.path.relpath(place, raw.root)) for name, place in present]
     places = sorted({place for _, place in present})
     beside = {place.parent for place in places} | {raw.root}
     tables = [_flat(folder) for folder in sorted(beside)] + [_flat(raw.folder, "*.tsv")]
-    fields = {name: field.model_dump() for name, field in fields_of(raw.recipe.channels).items()}
+    fields = fields_of(raw.recipe.channels, storage.codec)
+    told = {name: field.model_dump() for name, field in fields.items()}
     files = [_files(place) for place in places]
-    parts = [raw.recipe.model_dump(mode="json"), fields, tables, scans, files, absent]
+    parts = [raw.recipe.model_dump(mode="json"), told, tables, scans, files, absent]
+    parts += [storage] if storage != Storage() else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -101,6 +106,8 @@ def publish(folder: Path, manifest: Manifest, inputs: Inputs) -> None:
         os.link(new, folder / new.name)
     for torn in folder.glob(".*.writing"):
         torn.unlink()
+    if not any(split.excluded for split in manifest.splits.values()):
+        (folder / EXCLUSIONS).unlink(missing_ok=True)
     sync(folder)
     write_durably(folder / INPUTS, inputs.model_dump_json().encode())
     write_durably(folder / MANIFEST, manifest.to_json().encode())

@@ -1,10 +1,11 @@
 """The door to webdataset: deterministic USTAR tars. Reading goes without it: see ``member``."""
 
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from isal.isal_zlib import crc32
 
 os.environ.setdefault("WDS_SECURE", "1")
 
@@ -57,4 +58,4 @@ def write_tar(path: Path, records: Iterable[tuple[str, Mapping[str, bytes]]]) ->
 def crc32_of(path: Path, spans: Iterable[Span]) -> list[int]:
     """crc32 of each span."""
     with path.open("rb") as file:
-        return [zlib.crc32(os.pread(file.fileno(), span.size, span.offset)) for span in spans]
+        return [crc32(os.pread(file.fileno(), span.size, span.offset)) for span in spans]

@@ -1,67 +1,26 @@
-"""Validating packed domains: every byte against its hash, every record against the manifest."""
+"""Validating packed domains: shard by shard, and each scene against all others."""
 
-import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput
-from ppt_dist.shard.codec import decode
-from ppt_dist.shard.index import IndexEntry, parse_index
-from ppt_dist.shard.manifest import MANIFEST, Manifest, Shard, Split, read_manifest
-from ppt_dist.shard.member import members_of
-from ppt_dist.shard.shelf import check_labels, sha256_of
+from ppt_dist.shard.likeness import Likeness, Place, alike
+from ppt_dist.shard.look import QUICK, Counts, Depth, Fault, Piece, Seen, look_at, nothing
+from ppt_dist.shard.manifest import MANIFEST, Manifest, Split, read_manifest
+from ppt_dist.shard.recipe import TRAINING
 from ppt_dist.shard.spread import Spread, here
 
-END = "end of archive"
-"""In place of a key for the bytes behind the last record."""
+OnBytes = Callable[[int, int], object]
+"""Told how many bytes of tars are done, of how many."""
 
 
-class Fault(NamedTuple):
-    """Something that is not as it was packed."""
+class Looks(NamedTuple):
+    """What was found in each shard of a domain."""
 
-    shard: str
-    """File name, or the manifest's."""
-    key: str
-    """Of the record; empty where the fault is not in one."""
-    reason: str
-
-
-class Counts(NamedTuple):
-    """Counts over records."""
-
-    names: set[str]
-    points: int
-    by_class: np.ndarray
-    unlabelled: int
-
-    def plus(self, other: "Counts") -> "Counts":
-        """Of both."""
-        return Counts(
-            self.names | other.names,
-            self.points + other.points,
-            self.by_class + other.by_class,
-            self.unlabelled + other.unlabelled,
-        )
-
-
-class _Piece(NamedTuple):
-    """A shard to look at."""
-
-    folder: Path
-    shard: Shard
     manifest: Manifest
-
-
-class _Seen(NamedTuple):
-    """What was found in a shard."""
-
-    faults: list[Fault]
-    tally: Counts
+    seen: Mapping[str, Seen]
+    """By the tar's name."""
 
 
 def packed_domains(folder: Path) -> list[Path]:
@@ -74,7 +33,7 @@ def packed_domains(folder: Path) -> list[Path]:
 
 
 def validate(
-    folder: Path, on_bytes: Callable[[int, int], object], spread: Spread = here
+    folder: Path, on_bytes: OnBytes, spread: Spread = here, depth: Depth = QUICK
 ) -> list[Fault]:
     """Faults of a packed domain, in the order of its shards.
 
@@ -82,118 +41,91 @@ def validate(
         folder: holds the manifest.
         on_bytes: told how many bytes of tars are done, of how many.
         spread: who looks at the shards.
+        depth: what is looked at: `QUICK`, or `FULL`.
     """
-    manifest = read_manifest(folder)
-    shards = [shard for split in manifest.splits.values() for shard in split.shards]
-    pieces = [_Piece(folder, shard, manifest) for shard in shards]
-    total, done = sum(shard.size for shard in shards), 0
-    found: dict[str, _Seen] = {}
-    for piece, seen in spread(_look_at, pieces):
+    looks = look(folder, read_manifest(folder), on_bytes, spread, depth)
+    manifest, seen = looks
+    faults = [fault for one in seen.values() for fault in one.faults]
+    faults += _shared_keys(looks)
+    faults += _shared_scenes(looks)
+    for name, split in manifest.splits.items():
+        faults += [Fault(MANIFEST, "", f"split {name}: {why}") for why in _recount(split, looks)]
+    return faults + list(_strangers(folder, seen))
+
+
+def look(
+    folder: Path, manifest: Manifest, on_bytes: OnBytes, spread: Spread, depth: Depth
+) -> Looks:
+    """Look at every shard; arguments are those of `validate`."""
+    pieces = [
+        Piece(folder, name, shard, manifest, depth)
+        for name, split in manifest.splits.items()
+        for shard in split.shards
+    ]
+    total, done = sum(piece.shard.size for piece in pieces), 0
+    found: dict[str, Seen] = {}
+    for piece, seen in spread(look_at, pieces):
         found[piece.shard.name] = seen
         done += piece.shard.size
         on_bytes(done, total)
-    faults: list[Fault] = []
-    names: set[str] = set()
-    for name, split in manifest.splits.items():
-        own, tally = _of_split(split, found, len(manifest.labels))
-        faults += own
-        faults += [
-            Fault(MANIFEST, key, "stands in two splits") for key in sorted(tally.names & names)
-        ]
-        names |= tally.names
-        if not faults:
-            faults += [
-                Fault(MANIFEST, "", f"split {name}: {why}") for why in _recount(split, tally)
-            ]
-    strangers = {path.name for path in folder.glob("*.tar")} - {shard.name for shard in shards}
-    return faults + [Fault(name, "", "the manifest does not name it") for name in sorted(strangers)]
+    return Looks(manifest, {piece.shard.name: found[piece.shard.name] for piece in pieces})
 
 
-def _of_split(split: Split, found: Mapping[str, _Seen], classes: int) -> _Seen:
-    """Faults and counts over the shards of a split."""
-    faults, tally = [], _nothing(classes)
+def _shared_keys(looks: Looks) -> Iterator[Fault]:
+    """Keys that two shards have."""
+    owner: dict[str, Place] = {}
+    for split, shard in _shards(looks.manifest):
+        for key in sorted(looks.seen[shard].tally.names):
+            place = Place(split, shard, key)
+            if key in owner:
+                spare, other = _spare(place, owner[key])
+                yield Fault(spare.shard, key, f"its key stands in {other.shard}, too")
+            owner.setdefault(key, place)
+
+
+def _shared_scenes(looks: Looks) -> Iterator[Fault]:
+    """Scenes that are in the domain under two keys."""
+    scenes: list[tuple[Place, Likeness]] = [
+        scene for _, shard in _shards(looks.manifest) for scene in looks.seen[shard].likenesses
+    ]
+    for place, first in alike(scenes, looks.manifest.grid):
+        if place.key != first.key:
+            spare, other = _spare(place, first)
+            where = f"{other.key} of split {other.split}"
+            yield Fault(spare.shard, spare.key, f"is the same scan as {where}")
+
+
+def _spare(later: Place, first: Place) -> tuple[Place, Place]:
+    """Which of two to give up, and which to keep: what is scored on is kept, or the first."""
+    return (first, later) if first.split == TRAINING != later.split else (later, first)
+
+
+def _shards(manifest: Manifest) -> list[tuple[str, str]]:
+    return [(name, s.name) for name, split in manifest.splits.items() for s in split.shards]
+
+
+def _strangers(folder: Path, seen: Mapping[str, Seen]) -> Iterator[Fault]:
+    """Tars of nobody, and indices, also for other programs, of tars that are not there."""
+    stems = {name.removesuffix(".tar") for name in seen}
+    there = {path for path in folder.glob("*.tar") if path.name not in seen}
+    there |= {path for path in folder.glob("*.idx") if path.name.partition(".")[0] not in stems}
+    for name in sorted(path.name for path in there):
+        yield Fault(name, "", "the manifest does not name it")
+
+
+def count(split: Split, looks: Looks) -> Counts:
+    """Over the records of a split."""
+    tally = nothing(len(looks.manifest.labels))
     for shard in split.shards:
-        seen = found[shard.name]
-        twice = sorted(seen.tally.names & tally.names)
-        faults += seen.faults + [Fault(shard.name, key, "its key stands twice") for key in twice]
-        tally = tally.plus(seen.tally)
-    return _Seen(faults, tally)
+        tally = tally.plus(looks.seen[shard.name].tally)
+    return tally
 
 
-def _look_at(piece: _Piece) -> _Seen:
-    """Faults of one shard, and counts over its records."""
-    folder, shard, manifest = piece
-    tally = _nothing(len(manifest.labels))
-    tar, index = folder / shard.name, folder / Path(shard.name).with_suffix(".idx").name
-    missing = [path.name for path in (tar, index) if not path.is_file()]
-    if missing:
-        return _Seen([Fault(name, "", "is not there") for name in missing], tally)
-    faults: list[Fault] = []
-    content = index.read_bytes()
-    if hashlib.sha256(content).hexdigest() != shard.index_sha256:
-        faults.append(Fault(index.name, "", "its bytes are not those that were packed (sha256)"))
-    try:
-        entries = parse_index(content, shard.size)
-    except BadInput as error:
-        return _Seen([*faults, Fault(index.name, "", str(error))], tally)
-    before = len(faults)
-    for entry, scene in _records(tar, entries, manifest, faults):
-        if entry.key in tally.names:
-            faults.append(Fault(tar.name, entry.key, "its key stands twice"))
-        tally = tally.plus(_counts(scene, len(manifest.labels)))
-    if tar.stat().st_size != shard.size:
-        size = tar.stat().st_size
-        faults.append(Fault(tar.name, "", f"has {size} bytes; {shard.size} were packed"))
-    elif sha256_of(tar) != shard.sha256 and len(faults) == before:
-        faults.append(Fault(tar.name, END, "its bytes are not those that were packed (sha256)"))
-    return _Seen(faults, tally)
-
-
-def _nothing(classes: int) -> Counts:
-    return Counts(set(), 0, np.zeros(classes, np.int64), 0)
-
-
-def _records(
-    tar: Path, entries: list[IndexEntry], manifest: Manifest, faults: list[Fault]
-) -> Iterator[tuple[IndexEntry, Scene]]:
-    """The records that are whole; the others become faults."""
-    with tar.open("rb") as file:
-        for entry in entries:
-            content = os.pread(file.fileno(), entry.span, entry.offset)
-            try:
-                entry.check(content)
-                scene = decode(members_of(content, entry.key), manifest.fields)
-                _check(scene, entry, manifest)
-            except BadInput as error:
-                faults.append(Fault(tar.name, entry.key, str(error)))
-                continue
-            yield entry, scene
-
-
-def _check(scene: Scene, entry: IndexEntry, manifest: Manifest) -> None:
-    """What a record must be beyond its bytes."""
-    if scene.name != entry.key or len(scene) != entry.points:
-        raise BadInput(
-            f"holds scene {scene.name} of {len(scene)} points, "
-            f"but the index says {entry.key} of {entry.points}"
-        )
-    if not len(scene):
-        raise BadInput("has no points")
-    check_labels(scene, manifest.labels)
-    for name in ("coord", "normal", "strength"):
-        array = getattr(scene, name)
-        if array is not None and not np.isfinite(array).all():
-            raise BadInput(f"{name} is not finite everywhere")
-
-
-def _counts(scene: Scene, classes: int) -> Counts:
-    labelled = scene.segment[scene.segment >= 0]
-    by_class = np.bincount(labelled, minlength=classes)
-    return Counts({scene.name}, len(scene), by_class, len(scene) - len(labelled))
-
-
-def _recount(split: Split, tally: Counts) -> list[str]:
-    """Counts of the manifest that the records do not bear out."""
+def _recount(split: Split, looks: Looks) -> list[str]:
+    """Counts of the manifest that the records do not bear out, where all of them could be read."""
+    if not all(looks.seen[shard.name].whole for shard in split.shards):
+        return []
+    tally = count(split, looks)
     pairs = {
         "scenes": (split.scenes, len(tally.names)),
         "points": (split.points, tally.points),

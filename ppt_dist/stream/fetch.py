@@ -2,149 +2,210 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from functools import cache
-from itertools import islice
-from multiprocessing.connection import wait
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import recv_handle, send_handle
 from typing import NamedTuple
 
-from ppt_dist.scene.mix import mixed
-from ppt_dist.scene.voxel import VoxelScene
-from ppt_dist.shard.records import Records
-from ppt_dist.stream.plan import Slot, Unit
-from ppt_dist.stream.voxelise import Voxelise, pair_generator, scene_generator
+from ppt_dist.section import BadInput
+from ppt_dist.stream.load import Loaded, Order
+from ppt_dist.stream.parcel import Parcel, anonymous_file, parcel_from, parcel_here, parcel_in
+from ppt_dist.stream.read import Damaged
 
 REPLACEMENTS = 3
-"""Times in a row that fetchers may die before one piece of work is done."""
+"""Times that fetchers may die over one piece of work before it is given up."""
+MOST_AHEAD = 32
+"""Orders in the making, however small: each may hold a file descriptor and fills a pipe."""
+
+Load = Callable[[Order], Loaded]
+"""It is sent to each process once."""
 
 
-class Order(NamedTuple):
-    """Scenes of one domain that are wanted together."""
-
-    domain: str
-    units: tuple[Unit, ...]
+def refuse(domain: str, lot: int, damaged: Damaged) -> None:
+    """End at the first damaged scene: where nobody keeps a ledger."""
+    raise BadInput(f"domain {domain}, lot {lot}: {damaged.reason}")
 
 
-Load = Callable[[Order], list[VoxelScene]]
-"""It is sent to the processes with every order."""
+class Fetching(NamedTuple):
+    """How the work is done; no byte depends on it."""
+
+    processes: int
+    """0 loads on demand in this process."""
+    ahead: int
+    """Bytes of voxels that may be in the making or wait for their turn."""
+    on_fault: Callable[[str], object]
+    on_damaged: Callable[[str, int, Damaged], object] = refuse
+    """Told the domain and lot of each scene that was found unusable, before its batch is used."""
 
 
-class Loader(NamedTuple):
-    """How an order becomes voxels; small, so that it travels with every order."""
+@dataclass(eq=False)
+class _Ticket:
+    """An order on its way."""
 
-    folders: dict[str, Path]
-    voxelise: dict[str, Voxelise]
-    seed: int
-
-    def __call__(self, order: Order) -> list[VoxelScene]:
-        """The scenes, augmented; the same bytes in every process."""
-        return [self._unit(order.domain, unit) for unit in order.units]
-
-    def _unit(self, domain: str, unit: Unit) -> VoxelScene:
-        """A scene, or two mixed into one."""
-        scenes = [self._scene(domain, slot) for slot in unit]
-        if len(scenes) == 1:
-            return scenes[0]
-        first, second = scenes
-        names = [(slot.epoch, scene.name) for slot, scene in zip(unit, scenes, strict=True)]
-        return mixed(first, second, pair_generator(self.seed, domain, names))
-
-    def _scene(self, domain: str, slot: Slot) -> VoxelScene:
-        records = open_records(self.folders[domain], "train")
-        rng = scene_generator(self.seed, domain, slot.epoch, records.names[slot.scene])
-        return self.voxelise[domain].train(records[slot.scene], rng)
+    order: Order
+    answer: Parcel | Exception | None = None
+    deaths: int = 0
 
 
-@cache
-def open_records(folder: Path, split: str) -> Records:
-    """The records of a split, opened once a process."""
-    return Records.open(folder, split)
+@dataclass(eq=False)
+class _Fetcher:
+    """A process with the orders that it has not answered, in its order of work."""
+
+    process: BaseProcess
+    connection: Connection
+    open: deque[_Ticket] = field(default_factory=deque)
 
 
 class Fetchers:
-    """Keeps ``ahead`` orders in the making and hands them out in order.
+    """Keeps orders in the making and hands them out in order.
 
-    With no process the work is done on demand in this one. A killed process is replaced and its
+    Each order goes to the process with the least to do. A killed process is replaced and its
     orders are made again, with the same bytes, since they follow from the plan alone.
     """
 
-    def __init__(
-        self, load: Load, processes: int, ahead: int, on_fault: Callable[[str], object]
-    ) -> None:
-        self._load, self._processes, self._ahead = load, processes, ahead
-        self._on_fault = on_fault
-        self._pool: Executor | None = None
+    def __init__(self, load: Load, fetching: Fetching) -> None:
+        self._load, self._how = load, fetching
+        self._fetchers: list[_Fetcher] = []
 
-    def fetch(self, orders: Iterable[Order]) -> Iterator[list[VoxelScene]]:
+    def fetch(self, orders: Iterable[Order]) -> Iterator[Parcel]:
         """The scenes of each order.
 
         Raises:
-            BadInput: a record is damaged; names shard and key.
-            RuntimeError: fetchers die again and again.
+            BadInput: no scene of a domain can be read.
+            OSError: a store cannot be reached.
+            RuntimeError: fetchers die again and again over the same work.
         """
-        if not self._processes:
-            yield from map(self._load, orders)
+        if not self._how.processes:
+            for order in orders:
+                yield parcel_here(self._load(order))
             return
-        rest = iter(orders)
-        waiting = deque(islice(rest, self._ahead))
-        making = deque(self._submit(order) for order in waiting)
-        while waiting:
-            yield self._first(waiting, making)
-            for order in islice(rest, 1):
-                waiting.append(order)
-                making.append(self._submit(order))
+        rest, line = iter(orders), deque[_Ticket]()
+        while self._order_ahead(rest, line):
+            yield self._answer(line)
 
     def close(self) -> None:
         """End the processes; what they were making is dropped."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        for fetcher in self._fetchers:
+            _end(fetcher)
+        self._fetchers.clear()
 
-    def _first(
-        self, waiting: deque[Order], making: deque[Future[list[VoxelScene]]]
-    ) -> list[VoxelScene]:
-        """The result of the oldest order, through deaths of fetchers."""
-        for _ in range(REPLACEMENTS + 1):
-            try:
-                scenes = making[0].result()
-            except BrokenProcessPool:
-                self._on_fault("a fetcher died: replaced, its work is done again")
-                self.close()
-                again = [self._submit(order) for order in waiting]
-                making.clear()
-                making.extend(again)
-            else:
-                waiting.popleft()
-                making.popleft()
-                return scenes
-        raise RuntimeError(
-            f"fetchers died {REPLACEMENTS + 1} times over the same work, {waiting[0]}: see the "
-            "system's log for the reason (memory?), or set engine.fetchers to 0 to load in the rank"
-        )
+    def _order_ahead(self, rest: Iterator[Order], line: deque[_Ticket]) -> bool:
+        """Hand out work up to the limit; whether any is in the making."""
+        size = sum(ticket.order.size for ticket in line)
+        while len(line) <= self._how.processes or (
+            size < self._how.ahead and len(line) < MOST_AHEAD
+        ):
+            order = next(rest, None)
+            if order is None:
+                break
+            line.append(_Ticket(order))
+            size += order.size
+            self._submit(line[-1])
+        return bool(line)
 
-    def _submit(self, order: Order) -> Future[list[VoxelScene]]:
-        with _no_main_module():
-            try:
-                return self._live_pool().submit(self._load, order)
-            except BrokenProcessPool:  # it died between two orders; `_first` replaces it
-                failed: Future[list[VoxelScene]] = Future()
-                failed.set_exception(BrokenProcessPool("died while idle"))
-                return failed
+    def _answer(self, line: deque[_Ticket]) -> Parcel:
+        """The oldest order's scenes, through deaths of fetchers."""
+        while (answer := line[0].answer) is None:
+            busy: dict[object, _Fetcher] = {f.connection: f for f in self._fetchers if f.open}
+            for connection in wait([fetcher.connection for fetcher in busy.values()]):
+                self._take(busy[connection])
+        line.popleft()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    def _live_pool(self) -> Executor:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent
+    def _take(self, fetcher: _Fetcher) -> None:
+        """What a process sends: the scenes, an error, or its end."""
+        try:
+            answer = fetcher.connection.recv()
+            if not isinstance(answer, Exception):
+                descriptor = recv_handle(fetcher.connection)
+                answer = parcel_from(descriptor, answer)
+                os.close(descriptor)
+        except (EOFError, OSError, RuntimeError):  # the last is recv_handle's for a torn message
+            self._replace(fetcher)
+        else:
+            fetcher.open.popleft().answer = answer
+
+    def _submit(self, ticket: _Ticket) -> None:
+        while len(self._fetchers) < self._how.processes:
+            self._fetchers.append(_start(self._load))
+        idlest = min(self._fetchers, key=lambda f: (sum(t.order.size for t in f.open), len(f.open)))
+        idlest.open.append(ticket)
+        _send(idlest, ticket)
+
+    def _replace(self, fetcher: _Fetcher) -> None:
+        """A new process in its place does all that it had to do."""
+        self._how.on_fault("a fetcher died: replaced, its work is done again")
+        _end(fetcher)
+        first = fetcher.open[0]
+        first.deaths += 1
+        if first.deaths > REPLACEMENTS:
+            raise RuntimeError(
+                f"fetchers died {first.deaths} times over the same work, {first.order}: see the "
+                "system's log for the reason (memory?), or set engine.fetchers to 0 to load in "
+                "the rank"
             )
-        return self._pool
+        fresh = _start(self._load)
+        fetcher.process, fetcher.connection = fresh.process, fresh.connection
+        for ticket in fetcher.open:
+            _send(fetcher, ticket)
+
+
+def _start(load: Load) -> _Fetcher:
+    """A process of its own; spawned, since threads and clients of stores do not survive a fork."""
+    context = multiprocessing.get_context("spawn")
+    ours, its = context.Pipe()
+    process = context.Process(target=_serve, args=(its, load), daemon=True)
+    with _no_main_module():
+        process.start()
+    its.close()
+    return _Fetcher(process, ours)
+
+
+def _send(fetcher: _Fetcher, ticket: _Ticket) -> None:
+    """Hand an order over; a process that is dead by now is found so where its answer is read."""
+    with suppress(OSError):
+        fetcher.connection.send(ticket.order)
+
+
+def _end(fetcher: _Fetcher) -> None:
+    fetcher.connection.close()
+    fetcher.process.kill()
+    fetcher.process.join()
+
+
+def _serve(connection: Connection, load: Load) -> None:
+    """The whole life of a fetcher: orders in, parcels out, until the rank is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rank's to answer
+    _end_with_parent()
+    while True:
+        try:
+            order = connection.recv()
+        except EOFError:
+            return
+        _serve_order(connection, load, order)
+
+
+def _serve_order(connection: Connection, load: Load, order: Order) -> None:
+    try:
+        loaded = load(order)
+    except Exception as error:  # noqa: BLE001 - it is raised again in the rank
+        connection.send(error)
+        return
+    descriptor = anonymous_file()
+    bill = parcel_in(descriptor, loaded)
+    connection.send(bill)
+    send_handle(connection, descriptor, os.getppid())
+    os.close(descriptor)
 
 
 def _end_with_parent() -> None:

@@ -1,17 +1,18 @@
 """`Stream`: the endless sequence of lots that one rank sees, from any step on."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from ppt_dist.scene.batch import SceneBatch
-from ppt_dist.scene.scene import CHANNELS
-from ppt_dist.scene.voxel import VoxelScene
-from ppt_dist.stream.fetch import Fetchers, Loader, Order, open_records
-from ppt_dist.stream.plan import Lot, LotShape, Plan, deal
+from ppt_dist.stream.fetch import Fetchers, Fetching
+from ppt_dist.stream.load import Loader, Order, open_records
+from ppt_dist.stream.parcel import ROW, Parcel
+from ppt_dist.stream.plan import Lot, LotShape, Plan, Unit, deal
 from ppt_dist.stream.rank import Rank
+from ppt_dist.stream.read import Read
 from ppt_dist.stream.voxelise import Voxelise
 
 
@@ -23,6 +24,8 @@ class LotBatch:
     domain: str
     micro: tuple[SceneBatch, ...]
     """One batch for each micro-lot; a rank without a scene has an empty one."""
+    reads: tuple[Read, ...] = ()
+    """The scenes in them, as their bytes told."""
 
 
 class Source(NamedTuple):
@@ -33,15 +36,6 @@ class Source(NamedTuple):
     voxelise: Voxelise
 
 
-class Fetching(NamedTuple):
-    """How the work is done; no byte depends on it."""
-
-    processes: int
-    ahead: int
-    """Orders in the making."""
-    on_fault: Callable[[str], object]
-
-
 class Stream:
     """The plan of all ranks, executed for one."""
 
@@ -49,9 +43,8 @@ class Stream:
         self.plan = plan
         self._loader = loader
         self._rank = rank
-        self._fetchers = Fetchers(
-            loader, fetching.processes, fetching.ahead * plan.shape.micro, fetching.on_fault
-        )
+        self._fetchers = Fetchers(loader, fetching)
+        self._on_damaged = fetching.on_damaged
 
     def steps(self, start: int, stop: int) -> Iterator[tuple[LotBatch, ...]]:
         """This rank's lots of each step from ``start`` to before ``stop``."""
@@ -66,13 +59,27 @@ class Stream:
 
     def _orders(self, lot: Lot) -> list[Order]:
         parts = deal(lot, self.plan.costs[lot.domain], self._rank.of)
-        return [Order(lot.domain, micro[self._rank.index]) for micro in parts]
+        return [self._order(lot, micro[self._rank.index]) for micro in parts]
 
-    def _batch(self, lot: Lot, fetched: Iterator[list[VoxelScene]]) -> LotBatch:
-        width = sum(CHANNELS[name] for name in self._loader.voxelise[lot.domain].channels)
-        scenes = islice(fetched, len(lot.micro))
-        micro = tuple(SceneBatch.of(lot.domain, part, width) for part in scenes)
-        return LotBatch(lot.index, lot.domain, micro)
+    def _order(self, lot: Lot, units: tuple[Unit, ...]) -> Order:
+        points = open_records(self._loader.folders[lot.domain], "train").points
+        voxelise = self._loader.voxelise[lot.domain]
+        most = voxelise.crop or int(points.max())
+        voxels = sum(min(int(points[slot.scene]), most) for slot in chain(*units))
+        return Order(lot.domain, units, lot.index, voxels * (ROW + 4 * voxelise.width))
+
+    def _batch(self, lot: Lot, fetched: Iterator[Parcel]) -> LotBatch:
+        parcels = list(islice(fetched, len(lot.units)))
+        for damaged in chain.from_iterable(parcel.bill.damaged for parcel in parcels):
+            self._on_damaged(lot.domain, lot.index, damaged)
+        reads = tuple(chain.from_iterable(parcel.bill.reads for parcel in parcels))
+        micro = tuple(_scene_batch(lot.domain, parcel) for parcel in parcels)
+        return LotBatch(lot.index, lot.domain, micro, reads)
+
+
+def _scene_batch(domain: str, parcel: Parcel) -> SceneBatch:
+    bill = parcel.bill
+    return SceneBatch.laid(domain, bill.names, bill.ends, parcel.grid, parcel.feat, parcel.label)
 
 
 def open_plan(sources: Mapping[str, Source], shape: LotShape, seed: int) -> Plan:
@@ -82,12 +89,18 @@ def open_plan(sources: Mapping[str, Source], shape: LotShape, seed: int) -> Plan
 
 
 def open_stream(
-    sources: Mapping[str, Source], shape: LotShape, seed: int, rank: Rank, fetching: Fetching
+    sources: Mapping[str, Source],
+    shape: LotShape,
+    seed: int,
+    rank: Rank,
+    fetching: Fetching,
+    quarantined: Mapping[str, frozenset[str]] | None = None,
 ) -> Stream:
-    """The stream of ``rank`` over packed domains."""
+    """The stream of ``rank`` over packed domains, without scenes that are ``quarantined``."""
     loader = Loader(
         folders={name: s.folder for name, s in sources.items()},
         voxelise={name: s.voxelise for name, s in sources.items()},
         seed=seed,
+        quarantined=quarantined or {},
     )
     return Stream(open_plan(sources, shape, seed), loader, rank, fetching)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from jaxtyping import Float32, Int64
 
 from ppt_dist.scene.augment import Augment
 from ppt_dist.scene.augment.geometry import Center, Clamp
+from ppt_dist.scene.rows import squared_distances
 from ppt_dist.scene.scene import CHANNELS, Scene
 from ppt_dist.scene.voxel import VoxelScene, grid_sample
 
@@ -30,16 +32,24 @@ class Voxelise(NamedTuple):
     center: bool = True
     """Whether scenes are put over the origin: after the crop, and before evaluation."""
 
+    @property
+    def width(self) -> int:
+        """Columns of the features."""
+        return sum(CHANNELS[name] for name in self.channels)
+
     def train(self, scene: Scene, rng: np.random.Generator) -> VoxelScene:
         """Augment, sample one random point a voxel, crop, and put the middle back to the origin."""
+        scene = self._lean(scene)
         for augment in self.augment:
             scene = augment(scene, rng)
         sample = grid_sample(scene.coord, self.edge, rng)
-        kept = self._cropped(scene.coord[sample.chosen], rng)
+        kept = self._cropped(scene.coord.take(sample.chosen, axis=0), rng)
         scene = scene.take(sample.chosen[kept])
         if self.center:
             scene = Center(floor=False)(scene, rng)
-        return VoxelScene(scene.name, sample.grid[kept], self.features(scene), scene.segment)
+        return VoxelScene(
+            scene.name, sample.grid.take(kept, axis=0), self.features(scene), scene.segment
+        )
 
     def evaluate(self, scene: Scene) -> VoxelScene:
         """Sample the first point of each voxel; keeps the way back to all points.
@@ -66,14 +76,23 @@ class Voxelise(NamedTuple):
             scene = augment(scene, np.random.default_rng(0))
         return scene
 
+    def _lean(self, scene: Scene) -> Scene:
+        """The scene without what no channel reads, so that none of it is augmented."""
+        return replace(
+            scene,
+            color=scene.color if "color" in self.channels else None,
+            normal=scene.normal if "normal" in self.channels else None,
+            strength=scene.strength if "strength" in self.channels else None,
+        )
+
     def _cropped(
         self, coord: Float32[np.ndarray, "voxels 3"], rng: np.random.Generator
     ) -> Int64[np.ndarray, " kept"]:
         """Voxels that are left of a training scene."""
-        kept = np.arange(len(coord))
-        if self.crop_share is not None:
-            kept = crop(coord, max(int(self.crop_share * len(coord)), 1), rng)
-        return kept[crop(coord[kept], self.crop, rng)]
+        if self.crop_share is None:
+            return crop(coord, self.crop, rng)
+        kept = crop(coord, max(int(self.crop_share * len(coord)), 1), rng)
+        return kept[crop(coord.take(kept, axis=0), self.crop, rng)]
 
     def features(self, scene: Scene) -> Float32[np.ndarray, "voxels channels"]:
         """What the net is told of points that stand for their voxels."""
@@ -83,8 +102,8 @@ class Voxelise(NamedTuple):
     def _channel(self, scene: Scene, name: str) -> Float32[np.ndarray, "voxels width"]:
         """One channel; zeros where the scene lacks it."""
         if name == "color" and scene.color is not None:
-            unit = scene.color.astype(np.float32)
-            return unit / 255 if self.color_range == "unit" else unit / np.float32(127.5) - 1
+            level = scene.color.astype(np.float32)
+            return level / 255 if self.color_range == "unit" else level / np.float32(127.5) - 1
         if name == "normal" and scene.normal is not None:
             return scene.normal
         if name == "coord":
@@ -99,12 +118,17 @@ class Voxelise(NamedTuple):
 def crop(
     coord: Float32[np.ndarray, "voxels 3"], most: int | None, rng: np.random.Generator
 ) -> Int64[np.ndarray, " kept"]:
-    """The ``most`` voxels nearest to a random one (Pointcept's SphereCrop), in their order."""
+    """The ``most`` voxels nearest to a random one (Pointcept's SphereCrop), in their order.
+
+    Of those that are equally far at the rim the first are kept.
+    """
     if most is None or len(coord) <= most:
         return np.arange(len(coord))
-    center = coord[rng.integers(len(coord))]
-    distance = np.square(coord - center).sum(axis=1)
-    return np.sort(np.argsort(distance, kind="stable")[:most])
+    distance = squared_distances(coord, coord[rng.integers(len(coord))])
+    farthest = np.partition(distance, most - 1)[most - 1]
+    kept = distance < farthest
+    kept[np.flatnonzero(distance == farthest)[: most - np.count_nonzero(kept)]] = True
+    return np.flatnonzero(kept)
 
 
 def scene_generator(seed: int, domain: str, epoch: int, scene: str) -> np.random.Generator:

@@ -32,7 +32,8 @@ class CheckpointFacts(Section):
     order: int
     """Version of the data order."""
     ledger: str
-    """Digest of the ledger."""
+    """Digest of the ledger's first `ledger_entries`."""
+    ledger_entries: int = 0
     what: dict[str, Any]
     """Keys of the run file that may not change under the same name."""
     manifests: dict[str, str]

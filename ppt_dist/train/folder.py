@@ -58,6 +58,17 @@ def read_folder(folder: Path) -> RunConfig:
     return parse(RunConfig, table, path)
 
 
+def check_claimed(run: RunConfig) -> None:
+    """Refuse packed data other than the run was started on; `BadInput` names the domains."""
+    known = _digests(run.folder / DATA_FILE)
+    for name, use in run.domains.items():
+        if known.get(name) != read_manifest(use.shards).digest():
+            raise BadInput(
+                f"domains.{name}: {use.shards} is not the packed data that {run.folder} was "
+                "trained on: restore it"
+            )
+
+
 def _manifest(name: str, folder: Path) -> Manifest:
     manifest = read_manifest(folder)
     if manifest.domain != name:

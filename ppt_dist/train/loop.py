@@ -1,18 +1,18 @@
 """The loop: lots in, steps out, and what is due after each step."""
 
 from ppt_dist.run import RunConfig
-from ppt_dist.stream.stream import Stream
 from ppt_dist.train.clock import Clock
 from ppt_dist.train.engine import Engine
 from ppt_dist.train.optim import learning_rate, momentum
 from ppt_dist.train.report import Reporter, StepReport
 from ppt_dist.train.saver import Saver
+from ppt_dist.train.witness import Steps
 
 
 def train(
     run: RunConfig,
     engine: Engine,
-    stream: Stream,
+    stream: Steps,
     saver: Saver,
     reporter: Reporter,
     clock: Clock,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ppt_dist.journal.journal import Journal
 from ppt_dist.run import RunConfig
 from ppt_dist.scene.mix import scenes_in
+from ppt_dist.stream.read import fingerprint
 from ppt_dist.stream.stream import LotBatch
 from ppt_dist.train.engine.engine import LotResult
 
@@ -27,11 +28,12 @@ class StepReport(NamedTuple):
     """Where the step's time went on this rank, by phase."""
 
 
-def _own(lot: LotBatch) -> dict[str, int]:
-    """What this rank had of a lot."""
+def _own(lot: LotBatch) -> dict[str, object]:
+    """What this rank had of a lot; ``read`` are fingerprints of its scenes, as their bytes told."""
     return {
         "scenes": sum(len(scenes_in(name)) for batch in lot.micro for name in batch.names),
         "points": sum(len(batch.label) for batch in lot.micro),
+        "read": [f"{fingerprint(lot.domain, r.name, r.crc32):016x}" for r in lot.reads],
     }
 
 

@@ -1,6 +1,5 @@
 """`Saver`: an engine's state to the checkpoint store and back; rank 0 writes, all ranks agree."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -11,11 +10,9 @@ from ppt_dist.shard.manifest import Manifest
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
 from ppt_dist.train.engine import Engine
 from ppt_dist.train.folder import STOP
+from ppt_dist.train.ledger import Ledger, read_ledger, settle
 from ppt_dist.train.published.aside import OFFICIAL
 from ppt_dist.train.ranks import Ranks
-
-EMPTY_LEDGER = hashlib.sha256(b"{}").hexdigest()
-"""Digest of a ledger without quarantined scenes, skipped lots or eras."""
 
 _NOTHING, _LOST = -1, -2
 """In place of a step, where there is no checkpoint: the run starts, or weights were imported."""
@@ -25,7 +22,7 @@ def facts_of(run: RunConfig, manifests: Mapping[str, Manifest], attempt: int) ->
     """What a checkpoint of ``run`` says; ``attempt`` 0 is none, as of imported weights."""
     return CheckpointFacts(
         order=run.order,
-        ledger=EMPTY_LEDGER,
+        ledger=Ledger().digest(),
         what=run.what(),
         manifests={name: manifest.digest() for name, manifest in manifests.items()},
         labels={name: manifest.labels for name, manifest in manifests.items()},
@@ -70,7 +67,9 @@ class Saver(NamedTuple):
         with self.journal.phase("checkpoint"):
             state = engine.state()
             if self.ranks.rank.index == 0:
-                name = self.store.save(step, state, self.facts)
+                ledger = settle(self.store.run)
+                known = {"ledger": ledger.digest(), "ledger_entries": len(ledger.entries)}
+                name = self.store.save(step, state, self.facts.model_copy(update=known))
                 self.journal.write("checkpoint", checkpoint=name, step=step)
 
     def asked_to_stop(self) -> bool:
@@ -81,9 +80,12 @@ class Saver(NamedTuple):
         return _LOST if (self.store.run / OFFICIAL).is_dir() else _NOTHING
 
     def _check(self, name: str, found: CheckpointFacts) -> None:
-        ours = self.facts.model_dump(exclude={"attempt", "labels"})  # the manifests have them
-        theirs = found.model_dump(exclude={"attempt", "labels"})
+        other = {"attempt", "labels", "ledger", "ledger_entries"}  # the manifests have the labels
+        ours, theirs = self.facts.model_dump(exclude=other), found.model_dump(exclude=other)
         different = [key for key in ours if ours[key] != theirs[key]]
+        if found.ledger_entries:
+            ledger = read_ledger(self.store.run)
+            different += ["ledger"] * (ledger.digest(found.ledger_entries) != found.ledger)
         if different:
             raise BadInput(
                 f"checkpoint {name} differs from this run in {', '.join(different)}: "

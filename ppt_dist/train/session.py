@@ -10,16 +10,22 @@ from ppt_dist.journal.journal import Event, Journal
 from ppt_dist.model.ppt import build_model
 from ppt_dist.run import RunConfig
 from ppt_dist.shard.manifest import Manifest, read_manifest
-from ppt_dist.stream.stream import Fetching, open_stream
+from ppt_dist.shard.records import Records
+from ppt_dist.stream.fetch import Fetching
+from ppt_dist.stream.load import open_records
+from ppt_dist.stream.stream import Stream, open_stream
 from ppt_dist.train.checkpoint import CheckpointStore, name_of
 from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.evaluate import evaluate, write_evaluation, write_looks
+from ppt_dist.train.ledger import read_ledger, settle
 from ppt_dist.train.loop import train
+from ppt_dist.train.quarantine import Quarantine, most_quarantined
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.report import Reporter
 from ppt_dist.train.saver import Saver, facts_of
 from ppt_dist.train.scenes import open_scenes
 from ppt_dist.train.sources import (
+    TRAIN,
     VALIDATION,
     criterion_of,
     labels_of,
@@ -27,6 +33,7 @@ from ppt_dist.train.sources import (
     shape_of,
     sources_of,
 )
+from ppt_dist.train.witness import Witness
 
 
 class _Session(NamedTuple):
@@ -62,12 +69,11 @@ def run_training(
     reporter = Reporter(run, journal, speaks=ranks.rank.index == 0)
     with journal.phase("start"):
         engine, saver = _build_engine(session), _saver(session)
-        fetching = Fetching(run.engine.fetchers, run.engine.ahead, session.fault)
-        sources = sources_of(run, manifests)
-        stream = open_stream(sources, shape_of(run), run.seed, ranks.rank, fetching)
+        stream = _open_stream(session)
+        watched = Witness(stream, _records(run), ranks, run.engine.compare_every)
     try:
         with journal.phase("training"):
-            done = train(run, engine, stream, saver, reporter, ranks.clock)
+            done = train(run, engine, watched, saver, reporter, ranks.clock)
     finally:
         stream.close()
     if done == run.steps:
@@ -75,6 +81,28 @@ def run_training(
             _evaluate(session, engine)
     journal.write("finished" if done == run.steps else "stopped", step=done)
     journal.close()
+
+
+def _open_stream(session: _Session) -> Stream:
+    """This rank's stream, without scenes that the ledger knows to be unusable."""
+    run, ranks = session.run, session.ranks
+    if ranks.rank.index == 0:
+        settle(run.folder)
+    ranks.wait()
+    scenes = {name: manifest.splits[TRAIN].scenes for name, manifest in session.manifests.items()}
+    most = {d: most_quarantined(use.quarantine, scenes[d]) for d, use in run.domains.items()}
+    writer = f"rank-{ranks.rank.index}-{session.attempt}"
+    quarantine = Quarantine(run.folder, writer, session.journal, most)
+    engine = run.engine
+    ahead = engine.ahead_mib << 20
+    fetching = Fetching(engine.fetchers, ahead, session.fault, quarantine.take)
+    known = read_ledger(run.folder).quarantined()
+    sources = sources_of(run, session.manifests)
+    return open_stream(sources, shape_of(run), run.seed, ranks.rank, fetching, known)
+
+
+def _records(run: RunConfig) -> dict[str, Records]:
+    return {name: open_records(use.shards, TRAIN) for name, use in run.domains.items()}
 
 
 def _build_engine(session: _Session) -> Engine:

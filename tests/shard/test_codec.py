@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput
-from ppt_dist.shard.codec import FIELDS, META, decode, encode, fields_of
+from ppt_dist.shard.codec import META, decode
+from ppt_dist.shard.codec import encode as encode_at
+from ppt_dist.shard.form import PLAIN as FIELDS
+from ppt_dist.shard.form import fields_of
+
+
+def encode(scene, fields):
+    return encode_at(scene, fields, 0.02)
 
 
 def scene(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from ppt_dist.run import check_lots, load_run
 from ppt_dist.section import BadInput
+from ppt_dist.stream.fetch import Fetching
 from ppt_dist.stream.plan import LotShape, Plan, deal
 from ppt_dist.stream.rank import Rank
-from ppt_dist.stream.stream import Fetching, Source, open_stream
+from ppt_dist.stream.stream import Source, open_stream
 from ppt_dist.stream.voxelise import Voxelise
 from tests.small_run import write_run_file
 from tests.stream.test_plan import COSTS, WEIGHTS, parts

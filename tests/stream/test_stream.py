@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from ppt_dist.scene.augment import Rotate
-from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.section import BadInput
-from ppt_dist.stream.fetch import REPLACEMENTS, Fetchers, Order
+from ppt_dist.stream.fetch import REPLACEMENTS, Fetchers, Fetching
+from ppt_dist.stream.load import Loaded, Order
 from ppt_dist.stream.plan import LotShape, Slot
 from ppt_dist.stream.rank import Rank
-from ppt_dist.stream.stream import Fetching, Source, open_stream
+from ppt_dist.stream.stream import Source, open_stream
 from ppt_dist.stream.voxelise import Voxelise
 
 SHAPE = LotShape(scenes=3, micro=1, a_step=2)
@@ -117,16 +117,16 @@ def test_a_killed_fetcher_is_replaced_and_no_byte_changes(packed, calm):
 @pytest.mark.slow
 def test_fetchers_that_always_die_end_with_advice():
     faults = []
-    fetchers = Fetchers(_dies, 1, 1, faults.append)
+    fetchers = Fetchers(_dies, Fetching(1, 1, faults.append))
     with pytest.raises(RuntimeError, match=r"engine\.fetchers to 0"):
         next(fetchers.fetch([Order("a", ((Slot(0, 0),),))]))
     fetchers.close()
     assert len(faults) == REPLACEMENTS + 1
 
 
-def _dies(_order) -> list[VoxelScene]:
+def _dies(_order) -> Loaded:
     os.kill(os.getpid(), signal.SIGKILL)
-    return []
+    raise AssertionError("unreachable")
 
 
 @pytest.mark.slow
@@ -158,8 +158,10 @@ def test_fetchers_end_by_themselves_when_their_rank_is_killed(tmp_path):
     note = tmp_path / "pid"
     program = (
         "from tests.stream.test_stream import _sleeps\n"
-        "from ppt_dist.stream.fetch import Fetchers, Order\n"
-        f"next(Fetchers(_sleeps, 1, 1, print).fetch([Order({str(note)!r}, ())]))\n"
+        "from ppt_dist.stream.fetch import Fetchers, Fetching\n"
+        "from ppt_dist.stream.load import Order\n"
+        f"orders = [Order({str(note)!r}, ())]\n"
+        "next(Fetchers(_sleeps, Fetching(1, 1, print)).fetch(orders))\n"
     )
     rank = subprocess.Popen([sys.executable, "-c", program])
     pid = int(_eventually(lambda: note.exists() and note.read_text()))

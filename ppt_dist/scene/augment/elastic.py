@@ -4,14 +4,18 @@ Definition and numbers as in Pointcept (``transform.py`` at d74c646), which has 
 networks: white noise on a grid, twice blurred by a box of three nodes, read trilinearly.
 """
 
+import math
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, no_type_check
 
 import numpy as np
 from jaxtyping import Float32
 from pydantic import PositiveFloat
 
 from ppt_dist.scene.augment.geometry import Share
+from ppt_dist.scene.augment.noise import noise
+from ppt_dist.scene.kernel import kernel
+from ppt_dist.scene.rows import Bounds, bounds
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import Section
 
@@ -33,15 +37,16 @@ class ElasticDistortion(Section):
             return scene
         coord = scene.coord
         for spacing, magnitude in self.fields:
-            nodes = nodes_over(coord, spacing)
-            noise = smooth(rng.standard_normal((*nodes, 3), np.float32))
-            coord = coord + np.float32(magnitude) * drift(coord, noise, spacing)
+            box = bounds(coord)
+            nodes = nodes_over(box, spacing)
+            field = smooth(noise(math.prod(nodes), magnitude, rng).reshape(*nodes, 3))
+            coord = drifted(coord, field, box.low, spacing)
         return replace(scene, coord=coord)
 
 
-def nodes_over(coord: Float32[np.ndarray, "points 3"], spacing: float) -> tuple[int, int, int]:
+def nodes_over(box: Bounds, spacing: float) -> tuple[int, int, int]:
     """Nodes on each axis, from one spacing below the lowest point to beyond the highest."""
-    x, y, z = np.ptp(coord, axis=0) // np.float32(spacing)
+    x, y, z = (box.high - box.low) // np.float32(spacing)
     return int(x) + 3, int(y) + 3, int(z) + 3
 
 
@@ -56,26 +61,52 @@ def smooth(noise: Field) -> Field:
     return noise
 
 
-def drift(
-    coord: Float32[np.ndarray, "points 3"], noise: Field, spacing: float
+def drifted(
+    coord: Float32[np.ndarray, "points 3"],
+    field: Field,
+    low: Float32[np.ndarray, " 3"],
+    spacing: float,
 ) -> Float32[np.ndarray, "points 3"]:
-    """The field at each point, trilinear between the eight nodes around it."""
-    shape = np.array(noise.shape[:3])
-    place = (coord - coord.min(axis=0)) / np.float32(spacing) + 1  # the first node is one below
-    node = np.minimum(place.astype(np.int64), shape - 2)
-    upper = place - node.astype(np.float32)
-    stride = (int(shape[1] * shape[2]), int(shape[2]), 1)
-    first = node[:, 0] * stride[0] + node[:, 1] * stride[1] + node[:, 2]
-    rows = noise.reshape(-1, 3)
+    """Each point moved by the field there, trilinear between the eight nodes around it.
 
-    def blended(axis: int, corner: int) -> Float32[np.ndarray, "points 3"]:
-        """The field at a corner of each point's cell, linear along ``axis`` and those after it."""
-        if axis == len(stride):
-            return rows.take(first + corner, axis=0)
-        low, high = blended(axis + 1, corner), blended(axis + 1, corner + stride[axis])
-        high -= low
-        high *= upper[:, axis : axis + 1]
-        low += high
-        return low
+    The second node on each axis is at ``low``.
+    """
+    return _drifted(coord, field, low, np.float32(1 / spacing))
 
-    return blended(0, 0)
+
+@kernel
+@no_type_check
+def _drifted(
+    coord: Float32[np.ndarray, "points 3"],
+    field: Field,
+    low: Float32[np.ndarray, " 3"],
+    nodes_a_metre: np.float32,
+) -> Float32[np.ndarray, "points 3"]:
+    out = np.empty_like(coord)
+    one = np.float32(1)
+    x_last, y_last, z_last = [np.float32(n - 2) for n in field.shape[:3]]
+    # Numbers without a sign: numba looks at others whether they count from the end.
+    step = np.uint64(3)
+    y_step = np.uint64(field.shape[2]) * step
+    x_step = np.uint64(field.shape[1]) * y_step
+    flat = field.reshape(-1)
+    for i in range(len(coord)):
+        x = (coord[i, 0] - low[0]) * nodes_a_metre + one
+        y = (coord[i, 1] - low[1]) * nodes_a_metre + one
+        z = (coord[i, 2] - low[2]) * nodes_a_metre + one
+        # What is not a number ends at the first node: it must not become an address.
+        a = np.uint64(min(x, x_last)) if x > 0 else np.uint64(0)
+        b = np.uint64(min(y, y_last)) if y > 0 else np.uint64(0)
+        c = np.uint64(min(z, z_last)) if z > 0 else np.uint64(0)
+        u, v, w = x - np.float32(a), y - np.float32(b), z - np.float32(c)
+        for k in range(3):
+            p = a * x_step + b * y_step + c * step + np.uint64(k)
+            q, r, s = p + y_step, p + x_step, p + x_step + y_step
+            low_low = flat[p] + (flat[p + step] - flat[p]) * w
+            low_high = flat[q] + (flat[q + step] - flat[q]) * w
+            high_low = flat[r] + (flat[r + step] - flat[r]) * w
+            high_high = flat[s] + (flat[s + step] - flat[s]) * w
+            below = low_low + (low_high - low_low) * v
+            above = high_low + (high_high - high_low) * v
+            out[i, k] = coord[i, k] + (below + (above - below) * u)
+    return out

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 from pydantic import AfterValidator, Field, PositiveFloat
 
+from ppt_dist.scene.augment.noise import noise
+from ppt_dist.scene.rows import bounds, mapped, scaled
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import Section
 
@@ -34,10 +36,10 @@ class Center(Section):
 
     def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:  # noqa: ARG002
         """The scene, moved."""
-        low, high = scene.coord.min(axis=0), scene.coord.max(axis=0)
-        middle = (low + high) / 2
-        shift = np.array([middle[0], middle[1], low[2] if self.floor else 0], np.float32)
-        return replace(scene, coord=scene.coord - shift)
+        box = bounds(scene.coord)
+        shift = box.middle().astype(float)
+        shift[2] = box.low[2] if self.floor else 0
+        return replace(scene, coord=scaled(scene.coord, np.ones(3), -shift))
 
 
 class Rotate(Section):
@@ -55,11 +57,12 @@ class Rotate(Section):
         if rng.random() >= self.share:
             return scene
         turn = rotation(self.axis, rng.uniform(-self.angle, self.angle) * np.pi)
-        pivot = np.zeros(3, np.float32)
+        pivot = np.zeros(3)
         if self.axis != "z":
-            pivot = (scene.coord.min(axis=0) + scene.coord.max(axis=0)) / 2
-        normal = None if scene.normal is None else turned(scene.normal, turn)
-        return replace(scene, coord=turned(scene.coord - pivot, turn) + pivot, normal=normal)
+            pivot = bounds(scene.coord).middle().astype(float)
+        coord = mapped(scene.coord, turn, pivot - turn @ pivot)
+        normal = None if scene.normal is None else mapped(scene.normal, turn, np.zeros(3))
+        return replace(scene, coord=coord, normal=normal)
 
 
 class Scale(Section):
@@ -82,10 +85,12 @@ class Flip(Section):
 
     def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
         """The scene, mirrored or as it was."""
-        sign = np.ones(3, np.float32)
-        sign[:2][rng.random(2) < self.share] = -1
-        normal = None if scene.normal is None else scene.normal * sign
-        return replace(scene, coord=scene.coord * sign, normal=normal)
+        mirrored = rng.random(2) < self.share
+        if not mirrored.any():
+            return scene
+        sign = np.where([*mirrored, False], -1.0, 1.0)
+        normal = None if scene.normal is None else scaled(scene.normal, sign)
+        return replace(scene, coord=scaled(scene.coord, sign), normal=normal)
 
 
 class Jitter(Section):
@@ -99,8 +104,9 @@ class Jitter(Section):
 
     def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
         """The scene, blurred."""
-        noise = rng.standard_normal(scene.coord.shape, np.float32) * np.float32(self.sigma)
-        return replace(scene, coord=scene.coord + noise.clip(-self.clip, self.clip))
+        coord = noise(len(scene), self.sigma, rng, self.clip)
+        coord += scene.coord
+        return replace(scene, coord=coord)
 
 
 class Clamp(Section):
@@ -128,12 +134,3 @@ def rotation(axis: Literal["x", "y", "z"], angle: float) -> Float64[np.ndarray, 
     matrix = np.eye(3)
     matrix[[i, i, j, j], [i, j, i, j]] = c, -s, s, c
     return matrix
-
-
-def turned(
-    rows: Float32[np.ndarray, "points 3"], turn: Float64[np.ndarray, "3 3"]
-) -> Float32[np.ndarray, "points 3"]:
-    """Each row turned, column by column: the same sums everywhere, unlike a matrix product."""
-    x, y, z = rows.T
-    t = turn.astype(np.float32)
-    return np.stack([x * t[k, 0] + y * t[k, 1] + z * t[k, 2] for k in range(3)], axis=1)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from pydantic import PositiveFloat
 
-from ppt_dist.scene.augment.geometry import rotation, turned
+from ppt_dist.scene.augment.geometry import rotation
+from ppt_dist.scene.rows import mapped, scaled
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import Section
 
@@ -28,11 +29,11 @@ class Pose(Section):
         coord, normal = scene.coord, scene.normal
         if self.turn:
             turn = rotation("z", self.turn * np.pi)
-            coord = turned(coord, turn)
-            normal = None if normal is None else turned(normal, turn)
+            coord = mapped(coord, turn, np.zeros(3))
+            normal = None if normal is None else mapped(normal, turn, np.zeros(3))
         if self.scale != 1:
-            coord = coord * np.float32(self.scale)
+            coord = scaled(coord, np.full(3, self.scale))
         if self.flip:
-            sign = np.array([-1, -1, 1], np.float32)
-            coord, normal = coord * sign, None if normal is None else normal * sign
+            sign = np.array([-1.0, -1.0, 1.0])
+            coord, normal = scaled(coord, sign), None if normal is None else scaled(normal, sign)
         return replace(scene, coord=coord, normal=normal)

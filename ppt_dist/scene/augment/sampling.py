@@ -1,11 +1,13 @@
 """Augmentations that leave points out."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, no_type_check
 
 import numpy as np
+from jaxtyping import Int64
 from pydantic import Field
 
 from ppt_dist.scene.augment.geometry import Share
+from ppt_dist.scene.kernel import kernel
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import Section
 
@@ -28,4 +30,20 @@ class Dropout(Section):
         if rng.random() >= self.share:
             return scene
         kept = max(int(len(scene) * (1 - self.ratio)), 1)
-        return scene.take(np.sort(rng.choice(len(scene), kept, replace=False, shuffle=False)))
+        return scene.take(_some(len(scene), kept, rng))
+
+
+@kernel
+@no_type_check
+def _some(of: int, kept: int, rng: np.random.Generator) -> Int64[np.ndarray, " kept"]:
+    """``kept`` of the numbers below ``of``, ascending, every such choice equally likely.
+
+    Selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S): a number is
+    taken with the probability that is left to it, those still wanted over those still to come.
+    """
+    chosen, found = np.empty(kept, np.int64), 0
+    for i in range(of):
+        if rng.random() * (of - i) < kept - found:
+            chosen[found] = i
+            found += 1
+    return chosen

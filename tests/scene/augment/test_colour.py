@@ -1,4 +1,4 @@
-"""Augmentations of colour: whole grey levels in, whole grey levels out."""
+"""Augmentations of colour: levels from 0 to 255 in, as bytes or floats, and floats out."""
 
 from dataclasses import replace
 
@@ -29,10 +29,10 @@ def dull(scene):
 
 
 @EACH
-def test_colours_change_stay_bytes_and_nothing_else_moves(scene, augment):
+def test_colours_change_become_floats_and_nothing_else_moves(scene, augment):
     scene = dull(scene)
     changed = augment(scene, np.random.default_rng(0))
-    assert changed.color.dtype == np.uint8
+    assert changed.color.dtype == np.float32
     assert not np.array_equal(changed.color, scene.color)
     assert changed.coord is scene.coord
     assert changed.normal is scene.normal
@@ -58,8 +58,10 @@ def test_a_translation_adds_one_offset_a_channel_within_its_ratio(scene):
         color = change(ChromaticTranslation(share=1, ratio=0.1), grey, rng)
         assert (color == color[0]).all()
         shifts.append(color[0])
-    assert np.abs(shifts).max() <= 26  # 25.5, rounded
+    assert np.abs(shifts).max() <= 25.5
     assert np.ptp(shifts, axis=0).min() > 40
+    # Uniform: variance of a third of the squared limit.
+    assert np.std(shifts) == pytest.approx(25.5 / np.sqrt(3), rel=0.1)
 
 
 def test_jitter_has_its_spread(scene):
@@ -83,10 +85,10 @@ def test_full_contrast_spreads_each_channel_over_the_whole_range_and_keeps_its_o
     half = contrast(scene, np.random.default_rng(0), blend=0.5)
 
     stretched = (scene.color - low) / (high - low) * 255
-    assert full.min(axis=0).tolist() == [0, 0, 0]
-    assert full.max(axis=0).tolist() == [255, 255, 255]
-    assert full == pytest.approx(stretched, abs=0.51)
-    assert half == pytest.approx((scene.color + stretched) / 2, abs=0.51)
+    assert full.min(axis=0) == pytest.approx([0, 0, 0], abs=1e-4)
+    assert full.max(axis=0) == pytest.approx([255, 255, 255], abs=1e-4)
+    assert full == pytest.approx(stretched, abs=1e-3)
+    assert half == pytest.approx((scene.color + stretched) / 2, abs=1e-3)
 
 
 def test_contrast_draws_how_much_it_blends(scene):
@@ -96,10 +98,33 @@ def test_contrast_draws_how_much_it_blends(scene):
     assert max(tops) > 247
 
 
-def test_a_channel_of_one_value_has_no_contrast_to_gain(scene):
+def test_a_channel_of_one_value_stays_or_goes_dark_as_in_the_official_code(scene):
     scene.color[:, 1] = 90
-    color = contrast(scene, np.random.default_rng(0), blend=1)
-    assert (color[:, 1] == 90).all()
+    for flat, level in (("stays", 90), ("official", 90 * 0.25)):
+        color = contrast(scene, np.random.default_rng(0), blend=0.75, flat=flat)
+        assert color[:, 1] == pytest.approx(level)
+        assert np.ptp(color[:, 0]) > 200
+
+
+def test_a_scene_of_one_colour_stays_as_in_the_official_code(scene):
+    grey = replace(scene, color=np.full_like(scene.color, 90))
+    for flat in ("stays", "official"):
+        assert ChromaticAutoContrast(share=1, flat=flat)(grey, np.random.default_rng(0)) is grey
+
+
+def test_nothing_is_rounded_between_the_steps(scene):
+    """Two translations of 0.4 levels are one of 0.8; with rounding they would be none."""
+    color = replace(scene, color=np.full_like(scene.color, 128))
+    rng, once = np.random.default_rng(0), ChromaticTranslation(share=1, ratio=0.4 / 255)
+    one = once(color, np.random.default_rng(0))
+    two = once(once(color, rng), rng)
+    offsets = np.random.default_rng(0)
+    offsets.random()
+    first = offsets.uniform(-0.4, 0.4, 3)
+    offsets.random()
+    second = offsets.uniform(-0.4, 0.4, 3)
+    assert one.color[0] == pytest.approx(128 + first, abs=1e-4)
+    assert two.color[0] == pytest.approx(128 + first + second, abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", [ChromaticAutoContrast, ChromaticTranslation, ChromaticJitter])

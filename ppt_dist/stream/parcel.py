@@ -1,0 +1,110 @@
+"""`Parcel`: an order's voxels end to end, in memory that two processes share without a name.
+
+A fetcher lays them into an anonymous file and hands over its descriptor: nothing is pickled or
+copied, and the kernel frees the memory with its last user, however that ended.
+"""
+
+import mmap
+import os
+import tempfile
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int16, Int32
+
+from ppt_dist.stream.load import Loaded
+from ppt_dist.stream.read import Damaged, Read
+
+_ALIGN = 64
+"""Bytes; arrays begin at multiples of it, as vector loads like it."""
+ROW = 3 * 4 + 2
+"""Bytes of a voxel beside its features: cell and label."""
+
+
+class Bill(NamedTuple):
+    """What a parcel holds, small enough to be sent beside it."""
+
+    names: tuple[str, ...]
+    ends: tuple[int, ...]
+    """Voxels up to the end of each scene."""
+    channels: int
+    reads: tuple[Read, ...]
+    damaged: tuple[Damaged, ...]
+
+    @staticmethod
+    def of(loaded: Loaded) -> "Bill":
+        """That of some scenes."""
+        ends = np.cumsum([len(scene.grid) for scene in loaded.scenes], dtype=np.int64)
+        names = tuple(scene.name for scene in loaded.scenes)
+        return Bill(names, tuple(ends.tolist()), loaded.channels, loaded.reads, loaded.damaged)
+
+    @property
+    def voxels(self) -> int:
+        """Of all scenes."""
+        return self.ends[-1] if self.ends else 0
+
+    @property
+    def places(self) -> tuple[int, int, int, int]:
+        """Bytes up to grid, features, labels and the end."""
+        sizes = (self.voxels * 12, self.voxels * self.channels * 4, self.voxels * 2)
+        places = [0]
+        for size in sizes:
+            places.append(places[-1] + -(-size // _ALIGN) * _ALIGN)
+        return places[0], places[1], places[2], places[3]
+
+
+class Parcel(NamedTuple):
+    """Views into its memory, which lives as long as one of them."""
+
+    bill: Bill
+    grid: Int32[np.ndarray, "voxels 3"]
+    feat: Float32[np.ndarray, "voxels channels"]
+    label: Int16[np.ndarray, " voxels"]
+
+
+def parcel_here(loaded: Loaded) -> Parcel:
+    """The scenes in this process's own memory."""
+    bill = Bill.of(loaded)
+    return _filled(bill, loaded, mmap.mmap(-1, max(bill.places[-1], 1)))
+
+
+def parcel_in(descriptor: int, loaded: Loaded) -> Bill:
+    """Lay the scenes into an anonymous file; only the bill is left to be sent."""
+    bill = Bill.of(loaded)
+    size = max(bill.places[-1], 1)
+    os.ftruncate(descriptor, size)
+    _filled(bill, loaded, mmap.mmap(descriptor, size))
+    return bill
+
+
+def parcel_from(descriptor: int, bill: Bill) -> Parcel:
+    """The scenes that another process laid there."""
+    return _views(bill, mmap.mmap(descriptor, max(bill.places[-1], 1)))
+
+
+def anonymous_file() -> int:
+    """Descriptor of a file without a name: in memory where the system can, else on disk."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("parcel")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _filled(bill: Bill, loaded: Loaded, memory: mmap.mmap) -> Parcel:
+    parcel = _views(bill, memory)
+    if loaded.scenes:
+        np.concatenate([scene.grid for scene in loaded.scenes], out=parcel.grid)
+        np.concatenate([scene.feat for scene in loaded.scenes], out=parcel.feat)
+        np.concatenate([scene.label for scene in loaded.scenes], out=parcel.label)
+    return parcel
+
+
+def _views(bill: Bill, memory: mmap.mmap) -> Parcel:
+    grid, feat, label, _ = bill.places
+    n, width = bill.voxels, bill.channels
+    return Parcel(
+        bill,
+        np.frombuffer(memory, np.int32, n * 3, grid).reshape(n, 3),
+        np.frombuffer(memory, np.float32, n * width, feat).reshape(n, width),
+        np.frombuffer(memory, np.int16, n, label),
+    )
