@@ -10,6 +10,7 @@ from tests.fuzzing.base import Files
 
 OTHERS = (
     *(None, True, 0, -1, 2**31, 2**63, 2**64, 10**400, 0.5, float("nan"), float("inf"), -0.0),
+    *(1e-300, 1e300, 1e-9),
     *("", "x", "\0", "\ud800", "../../etc/passwd", "/etc/passwd", ".", "train-000000.idx"),
     *("a" * 100_000, "<f8", "|O", "<q9", "npy", [], {}, [[]], {"a": []}, [0] * 1000, ["x", "x"]),
 )
