@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from ppt_dist.journal.retry import Retries
 from ppt_dist.model.adapter import AdapterConfig
 from ppt_dist.model.backbone import BackboneConfig
 from ppt_dist.model.backbone.spunet import SpUNetConfig
@@ -16,6 +17,9 @@ from ppt_dist.scene.augment import Augment
 from ppt_dist.scene.augment.geometry import Box, Clamp
 from ppt_dist.scene.scene import CHANNELS
 from ppt_dist.section import HOW, BadInput, Section, read_toml
+from ppt_dist.shard.access import Access, Reading
+from ppt_dist.shard.cache import CacheConfig
+from ppt_dist.shard.place import Place, PlaceKey
 
 ROOT_VARIABLE = "PPT_DIST_ROOT"
 
@@ -25,8 +29,9 @@ Channel = Literal["coord", "color", "normal", "height", "strength"]
 class DomainUse(Section):
     """A packed domain in this run."""
 
-    shards: Annotated[Path, HOW]
-    """Folder with the domain's manifest. The manifest's digest, not the path, says what it is."""
+    shards: Annotated[PlaceKey, HOW]
+    """Folder or URL with the domain's manifest, such as ``s3://bucket/packed/scannet``. The
+    manifest's digest, not the place, says what it is."""
     weight: PositiveInt
     """Lots of this domain in each period of the mixture."""
     grid: PositiveFloat | None = None
@@ -151,9 +156,21 @@ class EngineConfig(Section):
     """Mebibytes of voxels that a rank's fetchers may have ready or in the making."""
     compare_every: PositiveInt = 100
     """Steps after which the ranks compare what they read with the plan."""
+    reading: Reading = "ranges"
+    """How shards at a URL are read: records by their range, or ``whole`` tars from start to end,
+    for stores without ranges; that needs a cache."""
+    cache: CacheConfig | None = None
+    """Folder of each machine that keeps records of shards at a URL."""
+    retries: Retries = Retries()
+    """How patiently shards are read."""
     sparse: Backend = "auto"
     """Sparse convolutions: ``reference`` (plain PyTorch), ``spconv`` (an extra), or ``auto``, which
     is spconv on a GPU where it is installed, else reference."""
+
+    @property
+    def access(self) -> Access:
+        """How packed domains are read."""
+        return Access(self.retries, self.cache, self.reading)
 
 
 class CheckpointConfig(Section):
@@ -289,11 +306,20 @@ def check_learnable(run: RunConfig) -> None:
 
 def _absolute(run: RunConfig, root: Path) -> RunConfig:
     domains = {
-        name: use.model_copy(update={"shards": root / use.shards})
+        name: use.model_copy(update={"shards": _place(root, use.shards)})
         for name, use in run.domains.items()
     }
+    engine = run.engine
+    if engine.cache:
+        cache = engine.cache.model_copy(update={"folder": root / engine.cache.folder})
+        engine = engine.model_copy(update={"cache": cache})
     head = run.model.head
     if isinstance(head, LanguageConfig):
         head = head.model_copy(update={"vectors": root / head.vectors})
     model = run.model.model_copy(update={"head": head})
-    return run.model_copy(update={"runs": root / run.runs, "domains": domains, "model": model})
+    changes = {"runs": root / run.runs, "domains": domains, "model": model, "engine": engine}
+    return run.model_copy(update=changes)
+
+
+def _place(root: Path, place: Place) -> Place:
+    return root / place if isinstance(place, Path) else place

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ppt_dist.shard.index import read_index
 from ppt_dist.shard.manifest import read_manifest
+from ppt_dist.shard.store import Folder
 
 
 def copy_damaged(packed: Path, to: Path, domain: str, scenes: int) -> tuple[Path, list[str]]:
@@ -18,7 +19,9 @@ def damage(folder: Path, scenes: int) -> list[str]:
     """Flip a bit in the first training records; returns their keys."""
     shard = read_manifest(folder).splits["train"].shards[0]
     tar = folder / shard.name
-    entries = read_index(tar.with_suffix(".idx"), shard.size, shard.index_sha256)[:scenes]
+    entries = read_index(Folder(folder).read, f"{tar.stem}.idx", shard.size, shard.index_sha256)[
+        :scenes
+    ]
     content = bytearray(tar.read_bytes())
     for entry in entries:
         content[entry.offset + entry.span // 2] ^= 1

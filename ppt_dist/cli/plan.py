@@ -44,7 +44,8 @@ def _table(run_file: Path, step: int, ranks: int | None) -> dict[str, Any]:
     check_lots(run)
     if step >= run.steps:
         raise BadInput(f"--step {step}: {run.name} has steps 0 to {run.steps - 1}")
-    records = {name: Records.open(use.shards, TRAIN) for name, use in run.domains.items()}
+    access = run.engine.access
+    records = {n: Records.open(use.shards, TRAIN, access) for n, use in run.domains.items()}
     costs = {name: part.cost for name, part in records.items()}
     weights = {name: use.weight for name, use in run.domains.items()}
     order = Plan(costs, weights, shape_of(run), run.seed)

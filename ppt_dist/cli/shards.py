@@ -115,15 +115,25 @@ def validate(
 
 
 @app.command()
-def info(folder: PackedFolder, as_json: AsJson = False) -> None:
+def info(
+    place: Annotated[
+        str, typer.Argument(help="A packed domain or a folder of several, or a domain's URL.")
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Scenes, points, and points by class of packed domains.
 
-    Example: ppt-dist info packed --json
+    ppt-dist info packed --json
+
+    ppt-dist info s3://bucket/packed/scannet
     """
     from ppt_dist.shard.info import summary
+    from ppt_dist.shard.place import Url, place_of
     from ppt_dist.shard.validate import packed_domains
 
-    domains = [summary(domain) for domain in packed_domains(folder)]
+    where = place_of(place)
+    found = [where] if isinstance(where, Url) else packed_domains(where)
+    domains = [summary(domain) for domain in found]
     if as_json:
         print(json.dumps({domain["domain"]: domain for domain in domains}, indent=1))
         return

@@ -9,8 +9,7 @@ Then the keys in ASCII, end to end. All numbers are little-endian.
 
 import hashlib
 import struct
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,12 +44,20 @@ class IndexEntry(NamedTuple):
     crc32: int
     """Of the span."""
 
+    def holds(self, content: Content) -> bool:
+        """Whether ``content`` is the span as it was written."""
+        return len(content) == self.span and crc32(content) == self.crc32
+
     def check(self, content: Content) -> None:
         """`BadInput` unless ``content`` is the span as it was written."""
+        if not self.holds(content):
+            raise BadInput(self.fault(content))
+
+    def fault(self, content: Content) -> str:
+        """What is wrong with ``content`` where `holds` says no."""
         if len(content) != self.span:
-            raise BadInput(f"{len(content)} bytes instead of {self.span}: the tar is cut off")
-        if crc32(content) != self.crc32:
-            raise BadInput("its bytes are not those that were packed (crc32 differs)")
+            return f"{len(content)} bytes instead of {self.span}: the tar is cut off"
+        return "its bytes are not those that were packed (crc32 differs)"
 
 
 def write_index(entries: Sequence[IndexEntry], tar_size: int) -> bytes:
@@ -64,22 +71,30 @@ def write_index(entries: Sequence[IndexEntry], tar_size: int) -> bytes:
     return _HEADER.pack(MAGIC, FORMAT, len(entries), tar_size, len(text)) + table.tobytes() + text
 
 
-def read_index(path: Path, tar_size: int, sha256: str) -> list[IndexEntry]:
+def read_index(
+    read: Callable[[str], bytes], name: str, tar_size: int, sha256: str
+) -> list[IndexEntry]:
     """The entries of an index whose tar has ``tar_size`` bytes.
+
+    Args:
+        read: gives the bytes of a file of the place.
+        name: of the index.
+        tar_size: by the manifest, as is ``sha256``.
+        sha256: of the index.
 
     Raises:
         BadInput: it is absent, damaged, of another format, or not the one that was packed.
     """
     try:
-        content = path.read_bytes()
+        content = read(name)
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such index: pack the domain again") from None
+        raise BadInput(f"{name}: no such index: pack the domain again") from None
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise BadInput(f"{path}: not the index that the manifest names (sha256 differs)")
+        raise BadInput(f"{name}: not the index that the manifest names (sha256 differs)")
     try:
         return parse_index(content, tar_size)
     except BadInput as error:
-        raise BadInput(f"{path}: {error}") from None
+        raise BadInput(f"{name}: {error}") from None
 
 
 def parse_index(content: bytes, tar_size: int) -> list[IndexEntry]:

@@ -1,14 +1,14 @@
 """What a packed domain holds, from its manifest alone."""
 
-from pathlib import Path
 from typing import Any
 
 from ppt_dist.shard.manifest import Manifest, Split, read_manifest
+from ppt_dist.shard.place import Place
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def summary(place: Place) -> dict[str, Any]:
     """Scenes, points, and points by class name for each split of a packed domain."""
-    manifest = read_manifest(folder)
+    manifest = read_manifest(place)
     return {
         "domain": manifest.domain,
         "title": manifest.title,

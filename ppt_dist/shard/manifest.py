@@ -8,9 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field as Bounds
 from pydantic import model_validator
 
+from ppt_dist.journal.retry import Retries, Tell, silent
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.section import BadInput, Section, parse
+from ppt_dist.shard.place import Place
 from ppt_dist.shard.rounding import Rounding
+from ppt_dist.shard.store import PATIENT, open_store
 
 MANIFEST = "manifest.json"
 Edge = Annotated[float, Bounds(ge=1e-6, le=1e3)]
@@ -126,16 +129,25 @@ class Manifest(Section):
         return self.fields if compact is None else compact.fields
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest in a packed domain's folder; `BadInput` where it is absent or wrong."""
-    path = folder / MANIFEST
+def read_manifest(place: Place, retries: Retries = PATIENT, tell: Tell = silent) -> Manifest:
+    """The manifest of a packed domain.
+
+    Raises:
+        BadInput: it is absent or wrong.
+        Unreachable: the place could not be read in all repetitions.
+    """
+    where = place / MANIFEST
     try:
-        table = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise BadInput(
-            f"{folder} holds no {MANIFEST}; pack it: "
-            f"ppt-dist pack {folder.name} --raw RAW --out {folder.parent}"
-        ) from None
+        table = json.loads(open_store(place, retries, tell).read(MANIFEST).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadInput(f"{place} holds no {MANIFEST}; {_advice(place)}") from None
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: not JSON: {error}") from None
-    return parse(Manifest, table, path)
+        raise BadInput(f"{where}: not JSON: {error}") from None
+    return parse(Manifest, table, str(where))
+
+
+def _advice(place: Place) -> str:
+    """How to come by a manifest."""
+    if isinstance(place, Path):
+        return f"pack it: ppt-dist pack {place.name} --raw RAW --out {place.parent}"
+    return f"pack {place.name} into a folder and copy that there"

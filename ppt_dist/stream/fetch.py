@@ -16,6 +16,7 @@ from multiprocessing.reduction import recv_handle, send_handle
 from typing import NamedTuple
 
 from ppt_dist.section import BadInput
+from ppt_dist.shard.access import PLAIN, Access
 from ppt_dist.stream.load import Loaded, Order
 from ppt_dist.stream.parcel import Parcel, anonymous_file, parcel_from, parcel_here, parcel_in
 from ppt_dist.stream.read import Damaged
@@ -44,6 +45,8 @@ class Fetching(NamedTuple):
     on_fault: Callable[[str], object]
     on_damaged: Callable[[str, int, Damaged], object] = refuse
     """Told the domain and lot of each scene that was found unusable, before its batch is used."""
+    access: Access = PLAIN
+    """How packed domains are read."""
 
 
 @dataclass(eq=False)

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from functools import cache
 from itertools import chain
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ppt_dist.journal.objects import Refused
 from ppt_dist.scene.mix import mixed
 from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.section import BadInput
+from ppt_dist.shard.access import PLAIN, Access
+from ppt_dist.shard.place import Place
 from ppt_dist.shard.records import Records
 from ppt_dist.stream.plan import Slot, Unit
 from ppt_dist.stream.read import Damaged, Read
@@ -44,18 +46,19 @@ class Loaded(NamedTuple):
 class Loader(NamedTuple):
     """How an order becomes voxels; every process has its copy."""
 
-    folders: Mapping[str, Path]
+    folders: Mapping[str, Place]
     voxelise: Mapping[str, Voxelise]
     seed: int
     quarantined: Mapping[str, frozenset[str]]
     """Scenes of each domain that are not read any more."""
+    access: Access = PLAIN
 
     def __call__(self, order: Order) -> Loaded:
         """The scenes, augmented; the same bytes in every process.
 
         Raises:
-            BadInput: no scene of the domain can be read.
-            OSError: the store cannot be reached.
+            BadInput: no scene of the domain can be read, or none may be.
+            Unreachable: the store could not be read in all repetitions.
         """
         damaged: list[Damaged] = []
         units = [self._unit(order.domain, unit, damaged) for unit in order.units]
@@ -80,7 +83,7 @@ class Loader(NamedTuple):
 
     def _scene(self, domain: str, slot: Slot, damaged: list[Damaged]) -> tuple[VoxelScene, Read]:
         """The planned scene, or the first that can stand in for it."""
-        records = open_records(self.folders[domain], "train")
+        records = open_records(self.folders[domain], "train", self.access)
         planned = records.names[slot.scene]
         left_out = self.quarantined.get(domain, frozenset())
         for one in chain([slot], stand_ins(len(records), self.seed, domain, slot)):
@@ -92,6 +95,8 @@ class Loader(NamedTuple):
                 check_usable(scene)
                 rng = scene_generator(self.seed, domain, one.epoch, name)
                 voxels = self.voxelise[domain].train(scene, rng)
+            except Refused:
+                raise
             except BadInput as error:
                 damaged.append(Damaged(name, str(error)))
                 continue
@@ -113,6 +118,6 @@ def check_usable(scene: Scene) -> None:
 
 
 @cache
-def open_records(folder: Path, split: str) -> Records:
+def open_records(place: Place, split: str, access: Access = PLAIN) -> Records:
     """The records of a split, opened once a process."""
-    return Records.open(folder, split)
+    return Records.open(place, split, access)

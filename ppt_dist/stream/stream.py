@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
 from typing import NamedTuple
 
 from ppt_dist.scene.batch import SceneBatch
+from ppt_dist.shard.access import PLAIN, Access
+from ppt_dist.shard.place import Place
 from ppt_dist.stream.fetch import Fetchers, Fetching
 from ppt_dist.stream.load import Loader, Order, open_records
 from ppt_dist.stream.parcel import ROW, Parcel
@@ -31,7 +32,7 @@ class LotBatch:
 class Source(NamedTuple):
     """A packed domain in the mixture."""
 
-    folder: Path
+    folder: Place
     weight: int
     voxelise: Voxelise
 
@@ -62,7 +63,8 @@ class Stream:
         return [self._order(lot, micro[self._rank.index]) for micro in parts]
 
     def _order(self, lot: Lot, units: tuple[Unit, ...]) -> Order:
-        points = open_records(self._loader.folders[lot.domain], "train").points
+        place, access = self._loader.folders[lot.domain], self._loader.access
+        points = open_records(place, "train", access).points
         voxelise = self._loader.voxelise[lot.domain]
         most = voxelise.crop or int(points.max())
         voxels = sum(min(int(points[slot.scene]), most) for slot in chain(*units))
@@ -82,9 +84,11 @@ def _scene_batch(domain: str, parcel: Parcel) -> SceneBatch:
     return SceneBatch.laid(domain, bill.names, bill.ends, parcel.grid, parcel.feat, parcel.label)
 
 
-def open_plan(sources: Mapping[str, Source], shape: LotShape, seed: int) -> Plan:
+def open_plan(
+    sources: Mapping[str, Source], shape: LotShape, seed: int, access: Access = PLAIN
+) -> Plan:
     """The plan over the train splits of packed domains."""
-    costs = {name: open_records(s.folder, "train").cost for name, s in sources.items()}
+    costs = {name: open_records(s.folder, "train", access).cost for name, s in sources.items()}
     return Plan(costs, {name: s.weight for name, s in sources.items()}, shape, seed)
 
 
@@ -102,5 +106,6 @@ def open_stream(
         voxelise={name: s.voxelise for name, s in sources.items()},
         seed=seed,
         quarantined=quarantined or {},
+        access=fetching.access,
     )
-    return Stream(open_plan(sources, shape, seed), loader, rank, fetching)
+    return Stream(open_plan(sources, shape, seed, fetching.access), loader, rank, fetching)

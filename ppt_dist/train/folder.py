@@ -11,7 +11,9 @@ import tomli_w
 from ppt_dist.journal.durable import write_durably
 from ppt_dist.run import RunConfig, check_lots
 from ppt_dist.section import BadInput, parse
+from ppt_dist.shard.access import Access
 from ppt_dist.shard.manifest import Manifest, read_manifest
+from ppt_dist.shard.place import Place
 from ppt_dist.shard.records import Records
 from ppt_dist.train.sources import TRAIN, VALIDATION
 
@@ -30,7 +32,8 @@ def claim(run: RunConfig) -> dict[str, Manifest]:
             lots cannot be cut; nothing has been written then.
     """
     check_lots(run)
-    manifests = {name: _manifest(name, use.shards) for name, use in run.domains.items()}
+    access = run.engine.access
+    manifests = {name: _manifest(name, use.shards, access) for name, use in run.domains.items()}
     digests = {name: manifest.digest() for name, manifest in manifests.items()}
     if (run.folder / RUN_FILE).exists():
         _same(run, digests)
@@ -69,15 +72,15 @@ def check_claimed(run: RunConfig) -> None:
             )
 
 
-def _manifest(name: str, folder: Path) -> Manifest:
-    manifest = read_manifest(folder)
+def _manifest(name: str, place: Place, access: Access) -> Manifest:
+    manifest = read_manifest(place, access.retries)
     if manifest.domain != name:
         raise BadInput(
-            f"domains.{name}: {folder} holds domain {manifest.domain!r}; "
-            f"call the table domains.{manifest.domain}, or name another folder"
+            f"domains.{name}: {place} holds domain {manifest.domain!r}; "
+            f"call the table domains.{manifest.domain}, or name another place"
         )
     for split in (TRAIN, VALIDATION):
-        Records.open(folder, split)  # the tars are the manifest's
+        Records.open(place, split, access)  # the tars are the manifest's
     return manifest
 
 

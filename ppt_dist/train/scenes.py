@@ -14,7 +14,7 @@ def open_scenes(run: RunConfig, split: str, channels: tuple[str, ...]) -> dict[s
 
 
 def _open(run: RunConfig, domain: str, split: str, channels: tuple[str, ...]) -> EvalScenes:
-    records = Records.open(run.domains[domain].shards, split)
+    records = Records.open(run.domains[domain].shards, split, run.engine.access)
     voxelise = voxelise_of(run, domain, records.manifest)._replace(channels=channels)
     return EvalScenes(
         labels=records.manifest.labels,

@@ -95,14 +95,15 @@ def _open_stream(session: _Session) -> Stream:
     quarantine = Quarantine(run.folder, writer, session.journal, most)
     engine = run.engine
     ahead = engine.ahead_mib << 20
-    fetching = Fetching(engine.fetchers, ahead, session.fault, quarantine.take)
+    fetching = Fetching(engine.fetchers, ahead, session.fault, quarantine.take, engine.access)
     known = read_ledger(run.folder).quarantined()
     sources = sources_of(run, session.manifests)
     return open_stream(sources, shape_of(run), run.seed, ranks.rank, fetching, known)
 
 
 def _records(run: RunConfig) -> dict[str, Records]:
-    return {name: open_records(use.shards, TRAIN) for name, use in run.domains.items()}
+    access = run.engine.access
+    return {name: open_records(use.shards, TRAIN, access) for name, use in run.domains.items()}
 
 
 def _build_engine(session: _Session) -> Engine:

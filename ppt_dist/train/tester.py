@@ -178,4 +178,5 @@ def _open(run: Path, checkpoint: str, digest: str) -> tuple[RunConfig, PPT]:
 
 @lru_cache(maxsize=8)
 def _records(run: Path, domain: str, split: str) -> Records:
-    return Records.open(read_folder(run).domains[domain].shards, split)
+    config = read_folder(run)
+    return Records.open(config.domains[domain].shards, split, config.engine.access)

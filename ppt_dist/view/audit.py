@@ -150,9 +150,10 @@ def audit_run(folder: Path, on_step: Callable[[int, int], object]) -> Audit:
     """
     run = read_folder(folder)
     check_claimed(run.model_copy(update={"runs": folder.parent, "name": folder.name}))
-    records = {name: open_records(use.shards, TRAIN) for name, use in run.domains.items()}
+    access = run.engine.access
+    records = {name: open_records(use.shards, TRAIN, access) for name, use in run.domains.items()}
     manifests = {name: part.manifest for name, part in records.items()}
-    plan = open_plan(sources_of(run, manifests), shape_of(run), run.seed)
+    plan = open_plan(sources_of(run, manifests), shape_of(run), run.seed, access)
     books = {name: Book(part.names, part.crc32) for name, part in records.items()}
     ledger = gather(folder)
     return audit(plan, books, ledger.quarantined(), read_events(folder), on_step)

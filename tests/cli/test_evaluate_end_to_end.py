@@ -14,7 +14,7 @@ from tests.cli.stand_in import NAMES, StandIn, make_manifest, make_run
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run's folder with one checkpoint of a fresh model over two domains."""
-    monkeypatch.setattr(scenes.Records, "open", lambda _folder, _split: StandIn())
+    monkeypatch.setattr(scenes.Records, "open", lambda *_: StandIn())
     return make_run(tmp_path, ("a", "b"), (12,))
 
 

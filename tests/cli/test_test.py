@@ -40,7 +40,7 @@ def times(folder):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run's folder with two checkpoints of fresh models over two domains of three scenes each."""
-    monkeypatch.setattr(tester.Records, "open", lambda _folder, _split: StandIn())
+    monkeypatch.setattr(tester.Records, "open", lambda *_: StandIn())
     return make_run(tmp_path, ("scannet", "s3dis"), (4, 12))
 
 
@@ -221,7 +221,7 @@ def test_what_is_not_known_is_refused_and_nothing_is_written(run):
 
 
 def test_a_domain_that_no_protocol_lists_asks_for_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(tester.Records, "open", lambda _folder, _split: StandIn())
+    monkeypatch.setattr(tester.Records, "open", lambda *_: StandIn())
     run = make_run(tmp_path, ("office",), (1,))
 
     with pytest.raises(BadInput, match="no protocol lists the domain 'office'"):

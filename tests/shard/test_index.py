@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ppt_dist.section import BadInput
 from ppt_dist.shard.index import IndexEntry, parse_index, read_index, write_index
+from ppt_dist.shard.store import Folder
 
 ENTRIES = [
     IndexEntry("scene0000_00", 0, 2048, 100, 40, 7),
@@ -50,13 +51,14 @@ def test_an_index_of_another_tar_or_with_other_bytes_is_refused(tmp_path):
     path.write_bytes(write_index(ENTRIES, TAR))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
 
-    assert read_index(path, TAR, digest) == ENTRIES
+    read = Folder(tmp_path).read
+    assert read_index(read, "a.idx", TAR, digest) == ENTRIES
     with pytest.raises(BadInput, match="a tar of 10240 bytes, but the tar has 5"):
-        read_index(path, 5, digest)
+        read_index(read, "a.idx", 5, digest)
     with pytest.raises(BadInput, match="sha256"):
-        read_index(path, TAR, "0" * 64)
+        read_index(read, "a.idx", TAR, "0" * 64)
     with pytest.raises(BadInput, match="no such index"):
-        read_index(tmp_path / "b.idx", TAR, digest)
+        read_index(read, "b.idx", TAR, digest)
 
 
 @pytest.mark.parametrize(

@@ -207,10 +207,10 @@ def test_a_flipped_byte_is_found_and_shard_and_key_named(packed, tmp_path, share
     records = Records.open(tmp_path, "train")
     tar = tmp_path / "train-000000.tar"
     content = bytearray(tar.read_bytes())
-    place = int(share * records._entries[-1][1].offset + 700)
+    place = int(share * records._split.records[-1][1].offset + 700)
     content[place] ^= 1
     tar.write_bytes(content)
-    key = next(e.key for _, e in records._entries if e.offset <= place < e.offset + e.span)
+    key = next(e.key for _, e in records._split.records if e.offset <= place < e.offset + e.span)
 
     faults = validate(tmp_path, lambda *_: None)
 

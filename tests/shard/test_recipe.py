@@ -101,7 +101,9 @@ def test_no_drive_is_trained_on_and_validated_on():
 @pytest.mark.parametrize("domain", OUTDOOR)
 def test_packing_by_a_reader_that_does_not_exist_says_so_and_writes_nothing(domain, tmp_path):
     (tmp_path / "raw").mkdir()
-    with pytest.raises(BadInput, match=rf"reader '{domain}' does not exist: .* has pointcept, s3dis, scannet"):
+    with pytest.raises(
+        BadInput, match=rf"reader '{domain}' does not exist: .* has pointcept, s3dis, scannet"
+    ):
         pack_domain(domain, tmp_path / "raw", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
