@@ -44,7 +44,7 @@ def measure(size: Size) -> Report:
             plain = folder / "npy" / domain
             _save(records, plain)
             sizes[domain] = f"{len(records)} scenes of {records.points.mean():,.0f} points"
-            compared.append(_compare(records, plain, size))
+            compared.append(_compare(records, shards / domain, plain, size))
     conditions = {"passes of a trial": size.passes, "processes": 1, "files": "in the page cache"}
     return Report(sizes | conditions, compared)
 
@@ -56,8 +56,8 @@ def _save(records: Records, folder: Path) -> None:
             np.save(folder / name / f"{field}.npy", array, allow_pickle=False)
 
 
-def _compare(records: Records, plain: Path, size: Size) -> Comparison:
-    tars = sorted(str(path) for path in records.folder.glob(f"{TRAIN}-*.tar"))
+def _compare(records: Records, packed: Path, plain: Path, size: Size) -> Comparison:
+    tars = sorted(str(path) for path in packed.glob(f"{TRAIN}-*.tar"))
     order = np.random.default_rng(0).permutation(len(records)).tolist()
     ways: dict[str, Callable[[], Iterator[Arrays]]] = {
         "webdataset": lambda: _from_webdataset(tars),
