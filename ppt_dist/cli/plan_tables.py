@@ -82,4 +82,4 @@ def _print_bytes(console: Console, explained: dict[str, Any]) -> None:
             f"at {explained['pace']:g} steps a second: {found['a_second'] / 1e6:,.1f} MB/s"
         )
     console.print(f"loaded ahead at one time: at most {found['in_flight'] / 1e6:,.1f} MB")
-    console.print(f"all records: {found['all'] / 1e6:,.1f} MB; a cache of that reads each once")
+    console.print(f"all records: {found['all'] / 1e6:,.1f} MB; a cache so large reads each once")

@@ -169,6 +169,12 @@ def test_equal_scenes_are_spread_evenly():
     assert [len(part) for part in spread(slots, table, 4)] == [3, 3, 3, 3]
 
 
+def test_no_rank_gets_more_scenes_than_its_share_rounded_up_however_small_they_are():
+    table = np.array([100, 1, 1, 1, 1])
+    slots = Plan({"a": table}, steady({"a": 1}), LotShape(5, 1, 1), 0).lot(0).micro[0]
+    assert [len(part) for part in spread(slots, table, 2)] == [2, 3]
+
+
 @pytest.mark.parametrize("window", [1, 8])
 @pytest.mark.parametrize(("scenes", "lot"), [(1, 4), (3, 8), (5, 4)])
 def test_a_domain_smaller_than_a_lot_or_than_the_ranks_is_planned_too(scenes, lot, window):

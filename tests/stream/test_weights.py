@@ -51,6 +51,11 @@ def test_rounding_takes_no_share_further_than_a_lot_of_the_longest_period(weight
     assert all(abs(got[name] - weight / total) <= 1 / PERIOD for name, weight in weights.items())
 
 
+def test_weights_without_a_short_period_are_rounded_by_largest_remainder_to_the_longest():
+    lots = whole_lots({"a": 0.50001, "b": 0.30001, "c": 0.19998}, "lots", ALIKE)
+    assert lots == {"a": 512, "b": 307, "c": 205}  # of 512.01, 307.21 and 204.78
+
+
 def test_a_weight_that_would_round_to_nothing_is_refused_with_what_to_do():
     with pytest.raises(BadInput, match=r"domain b would be 0.0001 of the lots.*raise its weight"):
         whole_lots({"a": 0.9999, "b": 0.0001}, "lots", ALIKE)
