@@ -93,11 +93,14 @@ def pairs_of(chain: Chain) -> list[Pair]:
         return scene.take(crop(scene.coord, voxelise.crop, rng))
 
     ours = [*map(_always, voxelise.augment), sampled, cropped, Center(floor=False)]
-    named = zip(ours, chain.theirs, strict=False)
     return [
-        Pair(name, own, step if name == "RandomFlip" else forced(step))
-        for own, (name, step) in named
+        Pair(_title(name, step), own, step if name == "RandomFlip" else forced(step))
+        for own, (name, step) in zip(ours, chain.theirs, strict=False)
     ]
+
+
+def _title(name: str, step: Step) -> str:
+    return f"{name} {vars(step).get('axis', '')}".strip()
 
 
 def _always(augment: Augment) -> Augment:

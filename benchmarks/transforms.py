@@ -5,11 +5,11 @@
 
 import argparse
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -30,7 +30,7 @@ from benchmarks.chains import (
     seed_theirs,
 )
 from benchmarks.clouds import dense_room, sweep
-from benchmarks.measure import Comparison, Report, Taken, interleaved, run, timed
+from benchmarks.measure import Comparison, Report, Taken, Trial, interleaved, run, timed
 from benchmarks.pointcept import Data, load_pointcept, read_folder
 from ppt_dist.scene.scene import Scene
 from ppt_dist.shard.codec import decode, encode
@@ -87,11 +87,10 @@ def _by_itself(pair: Pair, before: tuple[Scene, Data], size: Size) -> Comparison
     ours, theirs = before
 
     def run_ours() -> Taken:
-        return _share(timed(lambda: [pair.ours(ours, rng) for _ in range(size.draws)]), size)
+        return _each(lambda _: pair.ours(ours, rng), range(size.draws))
 
     def run_theirs() -> Taken:
-        copies = [_copy(theirs) for _ in range(size.draws)]
-        return _share(timed(lambda: [pair.theirs(copy) for copy in copies]), size)
+        return _each(pair.theirs, [_copy(theirs) for _ in range(size.draws)])
 
     taken = interleaved({OURS: run_ours, THEIRS: run_theirs}, size.rounds)
     return Comparison(f"{pair.title}, {len(ours):,} points", "ms", _ms, OURS, taken)
@@ -106,16 +105,12 @@ def _whole(chain: Chain, scene: Scene, size: Size) -> Comparison:
     rng = np.random.Generator(np.random.Philox(1))
 
     def ours() -> Taken:
-        return _share(
-            timed(lambda: [chain.ours_on(decode(members, fields), rng) for _ in range(size.draws)]),
-            size,
-        )
+        return _each(lambda _: chain.ours_on(decode(members, fields), rng), range(size.draws))
 
-    def theirs(form: Chain, folder: Path) -> Callable[[], Taken]:
+    def theirs(form: Chain, folder: Path) -> Trial:
         def trial() -> Taken:
             seed_theirs(next(seeds))
-            work = timed(lambda: [form.theirs_on(read_folder(folder)) for _ in range(size.draws)])
-            return _share(work, size)
+            return _each(lambda _: form.theirs_on(read_folder(folder)), range(size.draws))
 
         return trial
 
@@ -169,9 +164,15 @@ def _ms(seconds: float) -> float:
     return seconds * 1000
 
 
-def _share(taken: Taken, size: Size) -> Taken:
-    """Of one scene."""
-    return Taken(taken.wall / size.draws, None if taken.cpu is None else taken.cpu / size.draws)
+def _each(work: Callable[[Any], object], of: Sequence[Any]) -> Taken:
+    """What one takes, on average; results are dropped."""
+
+    def all_of_them() -> None:
+        for one in of:
+            work(one)
+
+    taken = timed(all_of_them)
+    return Taken(taken.wall / len(of), None if taken.cpu is None else taken.cpu / len(of))
 
 
 def _print(compared: list[Comparison]) -> None:
