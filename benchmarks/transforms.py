@@ -33,7 +33,8 @@ from benchmarks.clouds import dense_room, sweep
 from benchmarks.measure import Comparison, Report, Taken, interleaved, run, timed
 from benchmarks.pointcept import Data, load_pointcept, read_folder
 from ppt_dist.scene.scene import Scene
-from ppt_dist.shard.codec import decode, encode, fields_of
+from ppt_dist.shard.codec import decode, encode
+from ppt_dist.shard.form import fields_of
 
 OURS, THEIRS, MENDED = "ppt_dist", "Pointcept", "Pointcept, Collect mended"
 FEW = 4000
@@ -100,7 +101,7 @@ def _whole(chain: Chain, scene: Scene, size: Size) -> Comparison:
     """From bytes to a batch of one scene."""
     _refuse_other_chains(chain, scene, size.compared)
     fields = fields_of(("color", "normal", "strength"))
-    members = encode(scene, fields)
+    members = encode(scene, fields, chain.voxelise.edge)
     seeds = count()
     rng = np.random.Generator(np.random.Philox(1))
 
