@@ -10,7 +10,7 @@ from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput
 from ppt_dist.shard.codec import in_morton_order, step_of
 from ppt_dist.shard.form import PLAIN
-from ppt_dist.shard.found import listed
+from ppt_dist.shard.found import by_list
 from ppt_dist.shard.laws import Looked
 from ppt_dist.shard.manifest import Manifest
 from ppt_dist.shard.readers import find_reader
@@ -54,7 +54,7 @@ def as_raw(manifest: Manifest, recipe: Recipe, beside: Path, folder: Path) -> As
     """
     root = folder / recipe.name if (folder / recipe.name).is_dir() else folder
     raw = Raw(root, recipe, beside)
-    found = [listed(raw, split) for split in manifest.splits]
+    found = [by_list(raw, split) for split in manifest.splits]
     scans = {n.replace("/", "-"): (n, place) for part in found for n, place in part.present}
     return AsRaw(raw, scans)
 

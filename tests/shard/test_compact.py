@@ -15,7 +15,7 @@ from ppt_dist.scene.voxel import cells_of
 from ppt_dist.section import BadInput
 from ppt_dist.shard.codec import META, decode, encode, in_morton_order, step_of
 from ppt_dist.shard.form import COMPACT, PLAIN
-from ppt_dist.shard.found import listed
+from ppt_dist.shard.found import by_list
 from ppt_dist.shard.lattice import lattice_of, morton_order
 from ppt_dist.shard.octahedral import LARGEST_ERROR, from_bytes, table, to_bytes
 from ppt_dist.shard.readers import find_reader
@@ -162,7 +162,7 @@ def test_the_same_scene_gives_the_same_bytes_and_arrays_can_be_written_to():
 def test_a_real_scan_takes_less_than_a_third_of_its_bytes_within_the_bounds(shared, domain):
     recipe, beside = find_recipe(domain)
     raw = Raw(shared / "real" / domain, recipe, beside)
-    splits = (listed(raw, split).present for split in recipe.splits)
+    splits = (by_list(raw, split).present for split in recipe.splits)
     (name, place), *_ = (one for present in splits for one in present)
     before = in_morton_order(find_reader(recipe.reader).read(name, place, raw).scene, EDGE)
 
