@@ -14,13 +14,18 @@ from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.section import BadInput
 from ppt_dist.shard.access import PLAIN, Access
+from ppt_dist.shard.cache import UNKNOWN, Future, digest_of
 from ppt_dist.shard.member import Content
 from ppt_dist.shard.place import Place
 from ppt_dist.shard.records import Records
+from ppt_dist.stream.horizon import Horizon
 from ppt_dist.stream.plan import Slot, Unit
 from ppt_dist.stream.read import Damaged, Read
 from ppt_dist.stream.stand_in import stand_ins
 from ppt_dist.stream.voxelise import Voxelise, pair_generator, scene_generator
+
+
+_MOST_NOTES = 1000
 
 
 class Order(NamedTuple):
@@ -47,11 +52,6 @@ class Loaded(NamedTuple):
     """What reading had to repeat since the order before, in sentences."""
 
 
-_MOST_NOTES = 1000
-Coming = dict[int, Callable[[], Content]]
-"""Records on their way: each function waits for its bytes."""
-
-
 class Loader(NamedTuple):
     """How an order becomes voxels; every process has its copy."""
 
@@ -61,6 +61,8 @@ class Loader(NamedTuple):
     quarantined: Mapping[str, frozenset[str]]
     """Scenes of each domain that are not read any more."""
     access: Access = PLAIN
+    horizon: Horizon | None = None
+    """When a scene comes again, for a cache."""
 
     def __call__(self, order: Order) -> Loaded:
         """The scenes, augmented; the same bytes in every process.
@@ -69,33 +71,41 @@ class Loader(NamedTuple):
             BadInput: no scene of the domain can be read, or none may be.
             Unreachable: the store could not be read in all repetitions.
         """
-        damaged: list[Damaged] = []
-        coming = self._begin(order)
-        units = [self._unit(order.domain, unit, coming, damaged) for unit in order.units]
+        work = self._begin(order)
+        units = [self._unit(order.domain, unit, work) for unit in order.units]
         return Loaded(
             [scene for scene, _ in units],
             self.voxelise[order.domain].width,
             tuple(chain.from_iterable(reads for _, reads in units)),
-            tuple(damaged),
+            tuple(work.damaged),
             _taken_notes(),
         )
 
-    def _begin(self, order: Order) -> Coming:
-        """Start to read the planned scenes, so that a store's delays overlap."""
-        records = self._records(order.domain)
+    def _begin(self, order: Order) -> "_Work":
+        """All reading of an order is under way before the first scene is augmented."""
+        records = open_records(self.folders[order.domain], "train", self.access)
         left_out = self.quarantined.get(order.domain, frozenset())
-        planned = {slot.scene for unit in order.units for slot in unit}
-        wanted = sorted(i for i in planned if records.names[i] not in left_out)
-        return dict(zip(wanted, records.begin(wanted), strict=True))
+        slots = [slot for unit in order.units for slot in unit]
+        wanted = [slot for slot in slots if records.names[slot.scene] not in left_out]
+        future = self._future(order)
+        reading = records.begin([slot.scene for slot in wanted], future)
+        return _Work(records, left_out, future, dict(zip(wanted, reading, strict=True)), [])
 
-    def _records(self, domain: str) -> Records:
-        return open_records(self.folders[domain], "train", self.access)
+    def _future(self, order: Order) -> Future:
+        """When scenes come again, seen from the order's lot; for a node's cache alone."""
+        horizon = self.horizon
+        if horizon is None or self.access.cache is None:
+            return UNKNOWN
+        places = self.folders.items()
+        digests = {
+            digest_of(open_records(place, "train", self.access).digest): domain
+            for domain, place in places
+        }
+        return Future("train", digests, partial(horizon.next_use, now=order.lot))
 
-    def _unit(
-        self, domain: str, unit: Unit, coming: Coming, damaged: list[Damaged]
-    ) -> tuple[VoxelScene, list[Read]]:
+    def _unit(self, domain: str, unit: Unit, work: "_Work") -> tuple[VoxelScene, list[Read]]:
         """A scene, or two mixed into one."""
-        loaded = [self._scene(domain, slot, coming, damaged) for slot in unit]
+        loaded = [self._scene(domain, slot, work) for slot in unit]
         scenes, reads = [scene for scene, _ in loaded], [read for _, read in loaded]
         if len(scenes) == 1:
             return scenes[0], reads
@@ -103,35 +113,47 @@ class Loader(NamedTuple):
         names = [(slot.epoch, scene.name) for slot, scene in zip(unit, scenes, strict=True)]
         return mixed(first, second, pair_generator(self.seed, domain, names)), reads
 
-    def _scene(
-        self, domain: str, slot: Slot, coming: Coming, damaged: list[Damaged]
-    ) -> tuple[VoxelScene, Read]:
+    def _scene(self, domain: str, slot: Slot, work: "_Work") -> tuple[VoxelScene, Read]:
         """The planned scene, or the first that can stand in for it."""
-        records = self._records(domain)
+        records = work.records
         planned = records.names[slot.scene]
-        left_out = self.quarantined.get(domain, frozenset())
         for one in chain([slot], stand_ins(len(records), self.seed, domain, slot)):
             name = records.names[one.scene]
-            if name in left_out:
+            if name in work.left_out:
                 continue
             try:
-                read = coming.get(one.scene, partial(records.checked, one.scene))
-                scene = records.decode(one.scene, read())
+                scene = records.decode(one.scene, work.content(one))
                 check_usable(scene)
                 rng = scene_generator(self.seed, domain, one.epoch, name)
                 voxels = self.voxelise[domain].train(scene, rng)
             except Refused:
                 raise
             except BadInput as error:
-                damaged.append(Damaged(name, str(error)))
+                work.damaged.append(Damaged(name, str(error)))
                 continue
             replaced = "" if one is slot else planned
             return voxels, Read(scene.name, records.seal(one.scene), replaced)
-        reasons = "".join(f"\n  {bad.name}: {bad.reason}" for bad in damaged[:10])
+        reasons = "".join(f"\n  {bad.name}: {bad.reason}" for bad in work.damaged[:10])
         raise BadInput(
             f"domain {domain}: none of its {len(records)} training scenes can be read, or all are "
             f"quarantined:{reasons}\nsee ppt-dist validate {self.folders[domain]}"
         )
+
+
+class _Work(NamedTuple):
+    """An order in the making."""
+
+    records: Records
+    left_out: frozenset[str]
+    future: Future
+    reading: dict[Slot, Callable[[], Content]]
+    """What was planned and is under way."""
+    damaged: list[Damaged]
+
+    def content(self, slot: Slot) -> Content:
+        """The bytes of a scene, planned or not; raises as `Records.checked` does."""
+        under_way = self.reading.get(slot)
+        return under_way() if under_way else self.records.checked(slot.scene, self.future)
 
 
 def check_usable(scene: Scene) -> None:
