@@ -24,7 +24,6 @@ from ppt_dist.stream.read import Damaged, Read
 from ppt_dist.stream.stand_in import stand_ins
 from ppt_dist.stream.voxelise import Voxelise, pair_generator, scene_generator
 
-
 _MOST_NOTES = 1000
 
 
