@@ -153,7 +153,7 @@ def _refuse_other_chains(chain: Chain, scene: Scene, draws: int) -> None:
         batch = chain.theirs_on(data_of(few))
         return cloud_of_batch(batch["grid_coord"], batch["feat"], batch["segment"])
 
-    refuse_others(chain.title, ours, theirs, cloud_of(few), draws)
+    refuse_others(chain.title, ours, theirs, None, draws)
 
 
 def _thinned(scene: Scene) -> Scene:

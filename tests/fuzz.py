@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,6 +134,7 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
 def _work(base: Path, seed: int, first: int, inputs: int) -> int:
     """In the process of its own: say a line for each input."""
     before, files = look(base), read_files(base)
+    warnings.simplefilter("error")  # of numpy, that it computed with what cannot be
     opened = _descriptors()
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))

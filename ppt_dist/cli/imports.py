@@ -25,6 +25,10 @@ def pointcept(
     ] = 1,
     ray: RayAddress = None,
     split: Annotated[list[str] | None, typer.Option(help="Only these splits.")] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option(help="plain, compact (training split), or of one split: val=compact."),
+    ] = None,
     ignore: Annotated[
         list[int] | None, typer.Option(help="An id in segment files that stands for no class.")
     ] = None,
@@ -46,7 +50,7 @@ def pointcept(
     """
     from ppt_dist.cli.packing import tell
     from ppt_dist.shard.foldered import foldered
-    from ppt_dist.shard.pack import PackOptions, pack
+    from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.readers.pointcept import as_pointcept
     from ppt_dist.shard.recipe import find_recipe
 
@@ -55,7 +59,8 @@ def pointcept(
     folder, out = (folder.resolve(), out.resolve()) if ray else (folder, out)
     with spreading(ray, workers) as spread, progress() as bar:
         splits = tuple(split) if split else None
-        options = PackOptions(spread, splits, skip_broken, find=foldered)
+        codecs = codecs_of(tuple(codec or ()))
+        options = PackOptions(spread, splits, skip_broken, codecs, foldered)
         report = pack(found, beside, folder, out, options, bar(f"import {found.name}"))
     absent = tell(report)
     if report.broken or (complete and absent):

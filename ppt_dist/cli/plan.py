@@ -9,7 +9,11 @@ import typer
 from ppt_dist.cli import app
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ppt_dist.run import RunConfig
+    from ppt_dist.shard.records import Records
+    from ppt_dist.stream.plan import Plan
 
 
 @app.command()
@@ -73,14 +77,14 @@ def _table(run_file: Path, step: int, ranks: str | None) -> dict[str, Any]:
     from ppt_dist.section import BadInput
     from ppt_dist.stream.explain import Scope
     from ppt_dist.stream.outline import outline, step_outline
-    from ppt_dist.train.sources import bulk_of, plan_of
+    from ppt_dist.train.sources import bulk_of
 
     run = load_run(run_file)
     counts = _counts(ranks, run)
     if step >= run.steps:
         raise BadInput(f"--step {step}: {run.name} has steps 0 to {run.steps - 1}")
     records = _records(run)
-    order = plan_of(_with_ranks(run, counts), records)
+    order = _order(_with_ranks(run, counts), records)
     rows = outline(Scope(order, run.steps, counts), bulk_of(records))
     names = {name: part.names for name, part in records.items()}
     return {
@@ -103,12 +107,12 @@ def _explained(run_file: Path, ranks: str | None, pace: float | None) -> dict[st
     from ppt_dist.run import load_run
     from ppt_dist.stream import explain
     from ppt_dist.stream.asked import full_eras
-    from ppt_dist.train.sources import asked_of, bulk_of, plan_of, sizes_of
+    from ppt_dist.train.sources import asked_of, bulk_of, sizes_of
 
     run = load_run(run_file)
     records, counts = _records(run), _counts(ranks, run)
     asked = asked_of(run, {name: part.manifest for name, part in records.items()})
-    order = plan_of(_with_ranks(run, counts), records)
+    order = _order(_with_ranks(run, counts), records)
     scope = explain.Scope(order, run.steps, counts)
     with progress() as bar:
         efficiency = explain.efficiency(scope, bar(f"plan {run.name}"))
@@ -119,17 +123,36 @@ def _explained(run_file: Path, ranks: str | None, pace: float | None) -> dict[st
         "efficiency": efficiency,
         "voxels": explain.voxels(scope, sizes_of(run, order, records)),
         "shuffle": explain.shuffle(order),
-        "bytes": explain.demand(scope, bulk_of(records), run.engine.ahead, pace),
+        "bytes": explain.demand(scope, bulk_of(records), _lots_ahead(run), pace),
         "pace": pace,
     }
 
 
-def _records(run: "RunConfig") -> dict[str, Any]:
+def _records(run: "RunConfig") -> "dict[str, Records]":
     from ppt_dist.shard.records import Records
     from ppt_dist.train.sources import TRAIN
 
     access = run.engine.access
     return {name: Records.open(use.shards, TRAIN, access) for name, use in run.domains.items()}
+
+
+def _order(run: "RunConfig", records: "Mapping[str, Records]") -> "Plan":
+    """The plan; where the run has begun, with what its ledger knows."""
+    from ppt_dist.train.folder import RUN_FILE, as_begun
+    from ppt_dist.train.ledger import gather
+    from ppt_dist.train.sources import plan_of
+
+    if not (run.folder / RUN_FILE).is_file():
+        return plan_of(run, records)
+    ledger = gather(run.folder)
+    return plan_of(as_begun(run), records, ledger.eras(), ledger.skipped())
+
+
+def _lots_ahead(run: "RunConfig") -> int:
+    """Most lots that fetchers may have in the making, however small they are."""
+    from ppt_dist.stream.fetch import MOST_AHEAD
+
+    return max(1, MOST_AHEAD // run.lots.micro)
 
 
 def _with_ranks(run: "RunConfig", counts: tuple[int, ...]) -> "RunConfig":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ppt_dist.section import BadInput
-from ppt_dist.shard.found import Found, listed, listed_ids
+from ppt_dist.shard.found import Found, by_list, listed_ids
 from ppt_dist.shard.readers.reading import Raw
 
 
@@ -22,7 +22,7 @@ def foldered(raw: Raw, split: str) -> Found:
     """
     _refuse_pickles(raw.root)
     if not any((raw.root / name).is_dir() for name in raw.recipe.splits):
-        return _by_lists(raw, split)
+        return _without_folders(raw, split)
     _refuse_pickles(raw.root / split)
     scenes = sorted(_scenes(raw.root / split))
     owners = {name: s for s in raw.recipe.splits for name in listed_ids(raw, s)}
@@ -37,10 +37,10 @@ def foldered(raw: Raw, split: str) -> Found:
     return Found(tuple((name, place) for name, _, place in scenes), absent, notes)
 
 
-def _by_lists(raw: Raw, split: str) -> Found:
+def _without_folders(raw: Raw, split: str) -> Found:
     for folder in sorted({(raw.root / name).parent for name in listed_ids(raw, split)}):
         _refuse_pickles(folder)
-    return listed(raw, split)
+    return by_list(raw, split)
 
 
 def _told(split: str, strangers: list[str]) -> str:

@@ -28,7 +28,7 @@ class Find(Protocol):
         ...
 
 
-def listed(raw: Raw, split: str) -> Found:
+def by_list(raw: Raw, split: str) -> Found:
     """The scenes that the split's list names, wherever the reader finds them."""
     reader = find_reader(raw.recipe.reader)
     found = {name: reader.find(raw.root, name) for name in listed_ids(raw, split)}

@@ -16,6 +16,8 @@ from ppt_dist.shard.rounding import Rounding
 from ppt_dist.shard.store import PATIENT, open_store
 
 MANIFEST = "manifest.json"
+Edge = Annotated[float, Bounds(ge=1e-6, le=1e3)]
+Count = Annotated[int, Bounds(ge=0, lt=2**63)]
 Order = Literal["source", "morton"]
 """Of the points of a scene: as the raw file has them, or neighbours near each other."""
 
@@ -38,12 +40,12 @@ class Shard(Section):
 
     name: Annotated[str, Bounds(pattern=r"^[^/\x00]{1,60}\.tar$")]
     """File name of the tar; its index has the suffix ``.idx`` instead of ``.tar``."""
-    size: int
+    size: Count
     """Bytes of the tar."""
     sha256: str
     index_sha256: str
-    scenes: int
-    points: int
+    scenes: Count
+    points: Count
 
 
 class Compact(Section):
@@ -59,11 +61,11 @@ class Split(Section):
     """Scenes of one split, in the order of the shards."""
 
     shards: tuple[Shard, ...]
-    scenes: int
-    points: int
-    points_by_class: tuple[int, ...]
+    scenes: Count
+    points: Count
+    points_by_class: tuple[Count, ...]
     """Points of each class, in label order."""
-    unlabelled: int
+    unlabelled: Count
     """Points without a class."""
     absent: tuple[str, ...] = ()
     """Scenes of the split list that were not in the raw folder."""
@@ -88,9 +90,9 @@ class Manifest(Section):
     title: str
     licence: str
     recipe_sha256: str
-    grid: float
+    grid: Edge
     """Edge of a voxel in training, metres."""
-    cost_grid: float
+    cost_grid: Edge
     """Edge of the voxels whose number is a scene's cost, metres."""
     channels: tuple[str, ...]
     labels: LabelSet

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ppt_dist.section import BadInput, nearest
 from ppt_dist.shard.form import CODECS, Codec, Storage, fields_of
-from ppt_dist.shard.found import Find, Found, listed
+from ppt_dist.shard.found import Find, Found, by_list
 from ppt_dist.shard.manifest import Compact, Manifest, Split, read_manifest
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import TRAINING, Recipe
@@ -40,7 +40,7 @@ class PackOptions(NamedTuple):
     skip_broken: bool = False
     codecs: Mapping[str, Codec] = MappingProxyType({})
     """Of each split that is not plain."""
-    find: Find = listed
+    find: Find = by_list
     """Who knows which scenes of a split there are."""
 
     def storage(self, split: str) -> Storage:
@@ -129,13 +129,12 @@ def pack(
 
 def codecs_of(words: tuple[str, ...]) -> dict[str, Codec]:
     """Codec by split, from ``compact``, which is the training split's, or ``split=codec``."""
-    codecs: dict[str, Codec] = {}
+    codecs, known = {}, {str(name): name for name in CODECS}
     for word in words:
         split, _, codec = word.rpartition("=")
-        known = next((name for name in CODECS if name == codec), None)
-        if known is None:
-            raise BadInput(f"no codec {codec!r}: {nearest(codec, [*CODECS])}")
-        codecs[split or TRAINING] = known
+        if codec not in known:
+            raise BadInput(f"no codec {codec!r}: {nearest(codec, [*known])}")
+        codecs[split or TRAINING] = known[codec]
     return codecs
 
 

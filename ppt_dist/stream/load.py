@@ -27,6 +27,10 @@ from ppt_dist.stream.voxelise import Voxelise, pair_generator, scene_generator
 _MOST_NOTES = 1000
 
 
+_MOST_NOTES = 1000
+"""Sentences about repetitions that are kept until an order takes them along."""
+
+
 class Order(NamedTuple):
     """Scenes of one domain that are wanted together."""
 

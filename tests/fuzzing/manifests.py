@@ -10,6 +10,7 @@ from tests.fuzzing.base import Files
 
 OTHERS = (
     *(None, True, 0, -1, 2**31, 2**63, 2**64, 10**400, 0.5, float("nan"), float("inf"), -0.0),
+    *(1e-300, 1e300, 1e-9),
     *("", "x", "\0", "\ud800", "../../etc/passwd", "/etc/passwd", ".", "train-000000.idx"),
     *("a" * 100_000, "<f8", "|O", "<q9", "npy", [], {}, [[]], {"a": []}, [0] * 1000, ["x", "x"]),
 )
@@ -29,7 +30,7 @@ TEXTS = (
 def replace(rng: np.random.Generator, files: Files) -> Files:
     """A value became another."""
     table = json.loads(files[MANIFEST])
-    holder, key = _place(rng, table)
+    holder, key = place_in(rng, table)
     holder[key] = OTHERS[rng.integers(len(OTHERS))]
     return files | {MANIFEST: _text(table)}
 
@@ -37,7 +38,7 @@ def replace(rng: np.random.Generator, files: Files) -> Files:
 def remove(rng: np.random.Generator, files: Files) -> Files:
     """A key or an item is not there."""
     table = json.loads(files[MANIFEST])
-    holder, key = _place(rng, table)
+    holder, key = place_in(rng, table)
     del holder[key]
     return files | {MANIFEST: _text(table)}
 
@@ -45,7 +46,7 @@ def remove(rng: np.random.Generator, files: Files) -> Files:
 def add(rng: np.random.Generator, files: Files) -> Files:
     """A key that nobody knows, or an item that stands twice."""
     table = json.loads(files[MANIFEST])
-    holder, key = _place(rng, table)
+    holder, key = place_in(rng, table)
     if isinstance(holder, list):
         holder.insert(int(rng.integers(len(holder) + 1)), holder[key])
     else:
@@ -56,7 +57,7 @@ def add(rng: np.random.Generator, files: Files) -> Files:
 def exchange(rng: np.random.Generator, files: Files) -> Files:
     """Two values change their places."""
     table = json.loads(files[MANIFEST])
-    (a, i), (b, j) = _place(rng, table), _place(rng, table)
+    (a, i), (b, j) = place_in(rng, table), place_in(rng, table)
     mine, other = json.loads(json.dumps(a[i])), json.loads(json.dumps(b[j]))
     a[i] = other
     b[j] = mine
@@ -83,7 +84,7 @@ def twice(rng: np.random.Generator, files: Files) -> Files:
     return files | {MANIFEST: "".join([*lines[: n + 1], changed, *lines[n + 1 :]]).encode()}
 
 
-def _place(rng: np.random.Generator, table: Any) -> tuple[Any, Any]:
+def place_in(rng: np.random.Generator, table: Any) -> tuple[Any, Any]:
     """A holder in the table with a key of it, at any depth."""
     holder, key = table, None
     while True:

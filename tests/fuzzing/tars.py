@@ -8,6 +8,7 @@ import numpy as np
 import zstandard
 
 from tests.fuzzing.base import Files, Record, rebuilt, records_of, tars_of
+from tests.fuzzing.manifests import OTHERS, place_in
 
 NESTED = b"[" * 100_000
 STRANGE = (
@@ -158,7 +159,8 @@ def _strange(rng: np.random.Generator) -> tuple[bytes, ...]:
     info = tarfile.TarInfo("n" * 300)
     if rng.random() < 0.3:
         info.pax_headers = {"size": "9" * 30, "path": "../../x", "GNU.sparse.size": "1" * 20}
-    made = info.tobuf([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT][rng.integers(2)])
+    pax = rng.random() < 0.5
+    made = info.tobuf(tarfile.PAX_FORMAT if pax else tarfile.GNU_FORMAT)
     return (made[: 512 * int(rng.integers(1, 4))],)
 
 
@@ -176,6 +178,8 @@ def _summed(header: bytearray) -> bytes:
 
 
 def _other(rng: np.random.Generator, name: str, content: bytes) -> bytes:
+    if name.endswith("json") and rng.random() < 0.5:
+        return _other_json(rng, content)
     if name.endswith("json") or rng.random() < 0.1:
         return STRANGE[rng.integers(len(STRANGE))]
     packed = name.endswith(".zst")
@@ -185,6 +189,13 @@ def _other(rng: np.random.Generator, name: str, content: bytes) -> bytes:
     choices = (_header(rng, inside), inside + rng.bytes(9), inside[: rng.integers(len(inside))])
     changed = choices[rng.integers(3)]
     return zstandard.ZstdCompressor(3).compress(changed) if packed else changed
+
+
+def _other_json(rng: np.random.Generator, content: bytes) -> bytes:
+    table = json.loads(content)
+    holder, key = place_in(rng, table)
+    holder[key] = OTHERS[rng.integers(len(OTHERS))]
+    return json.dumps(table).encode()
 
 
 def _bomb(rng: np.random.Generator) -> bytes:

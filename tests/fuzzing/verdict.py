@@ -9,6 +9,7 @@ import numpy as np
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import BadInput
 from ppt_dist.shard.info import summary
+from ppt_dist.shard.look import FULL
 from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.shard.records import Records
 from ppt_dist.shard.validate import validate
@@ -53,6 +54,7 @@ def look(folder: Path) -> Seen:
                 scenes[name] = scene
     faults: list[str] = []
     found = _tried(faults, lambda: validate(folder, lambda *_: None))
+    _tried(refused, lambda: validate(folder, lambda *_: None, depth=FULL))
     faults += [" ".join(fault) for fault in found or ()]
     return Seen(_digest(manifest), names, scenes, refused, faults)
 

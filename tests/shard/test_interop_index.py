@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from ppt_dist.cli import app
 from ppt_dist.section import BadInput
+from ppt_dist.shard.exclusions import Exclusion, excluding
 from ppt_dist.shard.foreign import write_foreign
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.member import members_of
@@ -68,6 +69,26 @@ def test_energons_index_leads_to_every_record_and_to_the_end_of_the_last(domain)
             first.setdefault(member.name.partition(".")[0], member.offset)
         assert offsets == (*first.values(), tar.offset)
     assert tuple(first) == Records.open(domain, "train").names
+
+
+def test_excluded_scenes_are_in_no_index_and_refused_where_that_cannot_be(domain):
+    first, second = Records.open(domain, "train").names
+    manifest = read_manifest(domain)
+
+    def exclude(key: str) -> None:
+        out = Exclusion(split="train", shard="train-000000.tar", key=key, reason="unfit")
+        (domain / "manifest.json").write_text(excluding(manifest, [out]).to_json())
+
+    for key, other in ((first, second), (second, first)):
+        exclude(key)
+        write_foreign(domain, "dali")
+        (sample,) = parse_dali((domain / "train-000000.dali.idx").read_text("ascii"))
+        assert sample[0][3].startswith(other)
+
+    write_foreign(domain, "energon")  # without the last one
+    exclude(first)
+    with pytest.raises(BadInput, match=r"train-000000\.tar: Energon's index cannot leave out"):
+        write_foreign(domain, "energon")
 
 
 def test_our_own_files_stay_as_they_are_and_packing_again_removes_what_is_stale(

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from typing import Any, cast
 
 import grain
 import numpy as np
@@ -25,6 +27,10 @@ def same(a: Scene, b: Scene) -> bool:
     return a.name == b.name and all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in pairs)
 
 
+def all_of(records: Records) -> list[Scene]:
+    return [records[i] for i in range(len(records))]
+
+
 def npy(content: bytes) -> np.ndarray:
     return np.load(io.BytesIO(content), allow_pickle=False)
 
@@ -42,10 +48,11 @@ def test_stock_webdataset_gives_every_array_of_every_scene(packed, domain, split
     records = Records.open(packed / domain, split)
     tars = sorted(map(str, (packed / domain).glob(f"{split}-*.tar")))
 
-    samples = list(WebDataset(tars, shardshuffle=False).decode(zst_then_npy, post=[]))
+    read = WebDataset(tars, shardshuffle=False).decode(zst_then_npy, post=[])
+    samples: list[Any] = list(cast("Iterable[Any]", read))
 
     assert [sample["__key__"] for sample in samples] == list(records.names)
-    for scene, sample in zip(records, samples, strict=True):
+    for scene, sample in zip(all_of(records), samples, strict=True):
         assert json.loads(sample["meta.json"]) == {
             "format": 1,
             "name": scene.name,
@@ -71,17 +78,17 @@ def test_torchs_loader_reads_records_in_processes_of_its_own(packed):
 
     scenes = [scene for batch in loader for scene in batch]
 
-    assert all(same(a, b) for a, b in zip(scenes, records, strict=True))
+    assert all(same(a, b) for a, b in zip(scenes, all_of(records), strict=True))
 
 
 def test_records_are_a_random_access_source_of_grain(packed):
     records = Records.open(packed / "scannet", "train")
     assert isinstance(records, grain.sources.RandomAccessDataSource)
-    of_name = {scene.name: scene for scene in records}
+    of_name = {scene.name: scene for scene in all_of(records)}
 
     dataset = grain.MapDataset.source(records).shuffle(seed=3).repeat(3)
     scenes = list(dataset.to_iter_dataset(grain.ReadOptions(num_threads=2)))
-    batch = dataset.map(lambda scene: scene.coord[:10]).batch(3)[0]
+    batch: Any = dataset.map(lambda scene: scene.coord[:10]).batch(3)[0]
 
     assert len(scenes) == 3 * len(records)
     assert {scene.name for scene in scenes} == set(records.names)
@@ -107,7 +114,7 @@ def test_hugging_face_datasets_streams_the_tars_with_labels_inflated(packed, tmp
 
     records = Records.open(packed / "scannet", "train")
     assert len(list(tmp_path.glob("*.npz"))) == len(records)
-    for n, scene in enumerate(records):
+    for n, scene in enumerate(all_of(records)):
         row = np.load(tmp_path / f"{n}.npz", allow_pickle=False)
         assert str(row["key"]) == scene.name
         for name in ARRAYS:

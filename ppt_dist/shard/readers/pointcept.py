@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int16, Int32, Shaped, UInt8
+from pydantic import PositiveInt
 
 from ppt_dist.scene.scene import UNLABELLED, Scene
 from ppt_dist.section import BadInput, Section, parse
+from ppt_dist.shard.readers.normals import of_points
 from ppt_dist.shard.readers.reading import Raw, Reading, check_scene, packed_ids
 from ppt_dist.shard.recipe import Recipe
 
@@ -32,16 +34,22 @@ class Options(Section):
     """Whether x and y are exchanged, since the files are mirrored and the recipe is not."""
     ignore: tuple[int, ...]
     """Ids that stand for no class, beside -1."""
+    normal_neighbours: PositiveInt | None
+    """Points that a normal is estimated from where a scene has none; left out without it."""
 
 
 def as_pointcept(recipe: Recipe, ignore: tuple[int, ...] = ()) -> Recipe:
     """The recipe for Pointcept's files of its domain.
 
     Its Structured3D is mirrored (y, x, z), as a recipe with ``frame = "official"`` is; where the
-    recipe's frame is the world, points are turned back.
+    recipe's frame is the world, points are turned back. Normals that are missing are estimated
+    where the recipe's own reader does that.
     """
-    exchange = recipe.options.get("frame") == "world"
-    options = Options(exchange=exchange, ignore=ignore).model_dump(mode="json")
+    options = Options(
+        exchange=recipe.options.get("frame") == "world",
+        ignore=ignore,
+        normal_neighbours=recipe.options.get("normal_neighbours"),
+    ).model_dump(mode="json")
     return recipe.model_copy(update={"reader": "pointcept", "options": options})
 
 
@@ -79,8 +87,11 @@ def read(scene_id: str, place: Path, raw: Raw) -> Reading:
     files = _Files(place, len(coord))
     color, notes = _color(files)
     normal = _normal(files)
-    absent = [n for n, array in (("color", color), ("normal", normal)) if array is None]
-    notes += tuple(f"{place}: no {n}.npy" for n in absent if n in raw.recipe.channels)
+    if color is None and "color" in raw.recipe.channels:
+        notes += (f"{place}: no color.npy",)
+    if normal is None and "normal" in raw.recipe.channels:
+        normal, told = _missing_normal(coord, options)
+        notes += (f"{place}: no normal.npy{told}",)
     if options.exchange:
         coord = coord[:, [1, 0, 2]]
         normal = None if normal is None else normal[:, [1, 0, 2]]
@@ -150,6 +161,15 @@ def _normal(files: _Files) -> Float32[np.ndarray, "points 3"] | None:
     if length > LONGEST_NORMAL:
         raise BadInput(f"{path}: a normal of length {length:.3g}; they must be of length 1, or 0")
     return array.astype(np.float32)
+
+
+def _missing_normal(
+    coord: Float32[np.ndarray, "points 3"], options: Options
+) -> tuple[Float32[np.ndarray, "points 3"] | None, str]:
+    """Estimated where the options say from how many points and coordinates are finite."""
+    if options.normal_neighbours is None or not np.isfinite(coord).all():
+        return None, ""
+    return of_points(coord, options.normal_neighbours), ": normals were estimated"
 
 
 def _strength(files: _Files) -> Float32[np.ndarray, " points"] | None:

@@ -22,6 +22,7 @@ from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import Recipe, find_recipe
 from ppt_dist.shard.records import Records
 from ppt_dist.shard.spread import processes
+from ppt_dist.shard.staging import INPUTS
 from ppt_dist.shard.validate import validate
 from tests.packing import pack_domain
 from tests.pointcept_folders import WRITE, save
@@ -61,12 +62,41 @@ def test_what_is_imported_is_what_packing_the_raw_scans_gives(raw, folders, tmp_
         mine, theirs = (Records.open(f, split) for f in (ours.folder, report.folder))
         assert theirs.names == mine.names
         assert report.manifest.splits[split].absent == part.absent
-        for a, b in zip(mine, theirs, strict=True):
+        for i in range(len(mine)):
             for name in ARRAYS:
-                assert np.array_equal(getattr(a, name), getattr(b, name)), (a.name, name)
+                assert np.array_equal(getattr(mine[i], name), getattr(theirs[i], name)), (i, name)
         for shard in part.shards:
             tars = [(f / shard.name).read_bytes() for f in (ours.folder, report.folder)]
             assert tars[0] == tars[1]
+
+
+def test_the_same_files_in_another_place_give_the_same_bytes_by_any_workers(folders, tmp_path):
+    shutil.copytree(folders / "s3dis", tmp_path / "copied", copy_function=shutil.copyfile)
+    recipe, beside = find_recipe("s3dis")
+    small = as_pointcept(recipe.model_copy(update={"scenes_per_shard": 1}))
+    made = {}
+    for workers, source in ((1, folders / "s3dis"), (3, tmp_path / "copied")):
+        options = PackOptions(processes(workers), find=foldered)
+        out = tmp_path / str(workers)
+        pack(small, beside, source, out, options, lambda *_: None)
+        paths = (path for path in (out / "s3dis").iterdir() if path.name != INPUTS)
+        made[workers] = {path.name: path.read_bytes() for path in paths}
+
+    assert len(made[1]) == 7
+    assert made[1] == made[3]
+
+
+def test_normals_that_s3dis_lacks_are_estimated_as_from_the_raw_scans(raw, folders, tmp_path):
+    shutil.copytree(folders / "s3dis", tmp_path / "s3dis")
+    for path in (tmp_path / "s3dis").rglob("normal.npy"):
+        path.unlink()
+
+    take("s3dis", tmp_path, tmp_path / "imported")
+    pack_domain("s3dis", raw, tmp_path / "packed")
+
+    for name in ("train-000000.tar", "val-000000.tar"):
+        a, b = (tmp_path / f"{kind}/s3dis/{name}" for kind in ("imported", "packed"))
+        assert a.read_bytes() == b.read_bytes()
 
 
 def test_the_classes_of_the_recipes_are_in_pointcepts_order():
@@ -202,6 +232,7 @@ def test_colours_of_floats_are_rounded_and_told_where_that_changes_one(tmp_path)
     assert plain.scene.color is not None
     assert plain.scene.color.tolist() == [[0, 128, 255]] * 4
     assert plain.notes == ()
+    assert rounded.scene.color is not None
     assert np.array_equal(rounded.scene.color, plain.scene.color)
     assert "colours of 4 points were rounded" in rounded.notes[0]
 
@@ -209,9 +240,9 @@ def test_colours_of_floats_are_rounded_and_told_where_that_changes_one(tmp_path)
 def test_channels_that_the_folder_lacks_are_told(tmp_path):
     reading = read(tmp_path / "a", normal=None, instance=None)
 
-    assert reading.scene.normal is None
     assert set(reading.scene.instance.tolist()) == {-1}
-    assert reading.notes == (f"{tmp_path / 'a'}: no normal.npy",)
+    assert reading.notes == (f"{tmp_path / 'a'}: no normal.npy: normals were estimated",)
+    assert read(tmp_path / "b", color=None).notes == (f"{tmp_path / 'b'}: no color.npy",)
 
 
 def test_an_id_that_stands_for_no_class_can_be_named(tmp_path):
