@@ -52,11 +52,19 @@ def s3_of(folder: Path) -> Iterator[str]:
     server.stop()
 
 
+class _Server(ThreadingHTTPServer):
+    """Says nothing of clients that leave, as they do when they have what they need."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
 @contextmanager
 def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """A web server; gives its URL."""
-    server = ThreadingHTTPServer((LOOPBACK, 0), handler)
-    server.daemon_threads = True
+    server = _Server((LOOPBACK, 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://{LOOPBACK}:{server.server_port}"

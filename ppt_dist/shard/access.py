@@ -7,7 +7,7 @@ from ppt_dist.section import BadInput
 from ppt_dist.shard.cache import CacheConfig
 from ppt_dist.shard.sequential import Whole
 from ppt_dist.shard.source import Direct, Kept, RecordsOf, Shelf, Source
-from ppt_dist.shard.store import PATIENT, Bucket, Folder
+from ppt_dist.shard.store import PATIENT, Bucket, Store
 
 Reading = Literal["ranges", "whole"]
 
@@ -26,13 +26,13 @@ PLAIN = Access()
 """By ranges, without a cache."""
 
 
-def open_source(split: RecordsOf, store: Folder | Bucket, access: Access, tell: Tell) -> Source:
+def open_source(split: RecordsOf, store: Store, access: Access, tell: Tell) -> Source:
     """The source of a split's records.
 
     Raises:
         BadInput: tars are to be read whole, and there is no cache to keep their records in.
     """
-    if isinstance(store, Folder):
+    if not isinstance(store, Bucket):
         return Direct(split, store)
     if access.cache is None:
         return _uncached(split, store, access)

@@ -31,6 +31,8 @@ class Records:
         entries = [where.entry for where in split.records]
         self.folder = split.place
         self.manifest = manifest
+        self.digest = split.manifest_digest
+        """Of the manifest."""
         self.fields = manifest.fields_in(split.name)
         """How the arrays of its records are stored."""
         self.names = tuple(entry.key for entry in entries)

@@ -98,7 +98,7 @@ class Loader(NamedTuple):
             return UNKNOWN
         places = self.folders.items()
         digests = {
-            digest_of(open_records(place, "train", self.access).manifest.digest()): domain
+            digest_of(open_records(place, "train", self.access).digest): domain
             for domain, place in places
         }
         return Future("train", digests, partial(horizon.next_use, now=order.lot))
