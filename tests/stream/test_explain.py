@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def test_lots_and_scenes_are_those_of_the_steps_without_skipped_lots(drawn, step
     packed = {
         name: Bulk(np.full(len(cost), 10), 100 * len(cost)) for name, cost in drawn.costs.items()
     }
-    assert np.isclose(demand(scope, packed, 2, 0.5)["a_step"], 100 * draws.total() / steps)
+    assert demand(scope, packed, 2, 0.5)["a_step"] == pytest.approx(100 * draws.total() / steps)
 
 
 @settings(max_examples=20)
