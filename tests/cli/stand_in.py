@@ -33,7 +33,11 @@ def make_manifest(domain):
         channels=("color",),
         labels=LabelSet(names=NAMES, words=NAMES),
         fields={},
-        splits={"val": Split(shards=(), scenes=3, points=153, points_by_class=(), unlabelled=0)},
+        splits={
+            "val": Split(
+                shards=(), scenes=3, points=153, points_by_class=(51, 51, 51), unlabelled=0
+            )
+        },
     )
 
 
