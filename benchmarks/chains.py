@@ -25,7 +25,7 @@ from ppt_dist.scene.augment.geometry import Center, Flip
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.scene.scene import Scene
 from ppt_dist.scene.voxel import grid_sample
-from ppt_dist.shard.codec import FIELDS
+from ppt_dist.shard.form import PLAIN
 from ppt_dist.stream.voxelise import Voxelise, crop
 
 
@@ -109,7 +109,7 @@ def _always(augment: Augment) -> Augment:
 
 def arrays_of(scene: Scene) -> dict[str, np.ndarray]:
     """What a scene has, as in the folder of a preprocessed one."""
-    arrays = {name: getattr(scene, name) for name in FIELDS if getattr(scene, name) is not None}
+    arrays = {name: getattr(scene, name) for name in PLAIN if getattr(scene, name) is not None}
     return {n: a[:, None] if n == "strength" else a for n, a in arrays.items()}
 
 

@@ -13,7 +13,8 @@ from webdataset.compat import WebDataset
 from benchmarks.inputs import make_shards
 from benchmarks.measure import Comparison, Report, Trial, interleaved, run, timed
 from ppt_dist.scene.scene import Scene
-from ppt_dist.shard.codec import FIELDS, decode
+from ppt_dist.shard.codec import decode
+from ppt_dist.shard.form import PLAIN
 from ppt_dist.shard.member import members_of
 from ppt_dist.shard.records import Records
 from ppt_dist.synth.make import DOMAINS
@@ -43,7 +44,7 @@ def measure(size: Size) -> Report:
             plain = folder / "npy" / domain
             _save(records, plain)
             sizes[domain] = f"{len(records)} scenes of {records.points.mean():,.0f} points"
-            compared.append(_compare(records, plain, size))
+            compared.append(_compare(records, shards / domain, plain, size))
     conditions = {"passes of a trial": size.passes, "processes": 1, "files": "in the page cache"}
     return Report(sizes | conditions, compared)
 
@@ -55,8 +56,8 @@ def _save(records: Records, folder: Path) -> None:
             np.save(folder / name / f"{field}.npy", array, allow_pickle=False)
 
 
-def _compare(records: Records, plain: Path, size: Size) -> Comparison:
-    tars = sorted(str(path) for path in records.folder.glob(f"{TRAIN}-*.tar"))
+def _compare(records: Records, packed: Path, plain: Path, size: Size) -> Comparison:
+    tars = sorted(str(path) for path in packed.glob(f"{TRAIN}-*.tar"))
     order = np.random.default_rng(0).permutation(len(records)).tolist()
     ways: dict[str, Callable[[], Iterator[Arrays]]] = {
         "webdataset": lambda: _from_webdataset(tars),
@@ -80,11 +81,11 @@ def _compare(records: Records, plain: Path, size: Size) -> Comparison:
 
 
 def _arrays(scene: Scene) -> Arrays:
-    return {name: getattr(scene, name) for name in FIELDS if getattr(scene, name) is not None}
+    return {name: getattr(scene, name) for name in PLAIN if getattr(scene, name) is not None}
 
 
 def _unchecked(records: Records, i: int) -> Scene:
-    return decode(members_of(records.read(i), records.names[i]), records.manifest.fields)
+    return decode(members_of(records.read(i), records.names[i]), records.fields)
 
 
 def _from_webdataset(tars: list[str]) -> Iterator[Arrays]:

@@ -13,8 +13,8 @@ from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.shard.pack import PackOptions, pack
 from ppt_dist.shard.recipe import find_recipe
 from ppt_dist.shard.records import Records
-from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.fetch import Fetching
+from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.stream import LotBatch, open_stream
 from ppt_dist.synth.make import DOMAINS, make_raw
 from ppt_dist.train.sources import TRAIN, VALIDATION, shape_of, sources_of

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.inputs import SPLITS, make_scans
 from benchmarks.measure import Comparison, Report, Taken, Trial, interleaved, run, timed
 from ppt_dist.scene.scene import Scene
-from ppt_dist.shard.codec import FIELDS
+from ppt_dist.shard.form import PLAIN
 from ppt_dist.shard.pack import PackOptions, pack
 from ppt_dist.shard.readers import find_reader
 from ppt_dist.shard.readers.reading import Raw
@@ -107,7 +107,7 @@ def _save_all(source: Raw, ids: list[str], out: Path) -> None:
     for scene in _scenes(source, ids):
         folder = out / scene.name
         folder.mkdir()
-        for field in FIELDS:
+        for field in PLAIN:
             array = getattr(scene, field)
             if array is not None:
                 np.save(folder / f"{field}.npy", array, allow_pickle=False)

@@ -33,7 +33,8 @@ from benchmarks.clouds import dense_room, sweep
 from benchmarks.measure import Comparison, Report, Taken, interleaved, run, timed
 from benchmarks.pointcept import Data, load_pointcept, read_folder
 from ppt_dist.scene.scene import Scene
-from ppt_dist.shard.codec import decode, encode, fields_of
+from ppt_dist.shard.codec import decode, encode
+from ppt_dist.shard.form import fields_of
 
 OURS, THEIRS, MENDED = "ppt_dist", "Pointcept", "Pointcept, Collect mended"
 FEW = 4000
@@ -100,7 +101,7 @@ def _whole(chain: Chain, scene: Scene, size: Size) -> Comparison:
     """From bytes to a batch of one scene."""
     _refuse_other_chains(chain, scene, size.compared)
     fields = fields_of(("color", "normal", "strength"))
-    members = encode(scene, fields)
+    members = encode(scene, fields, chain.voxelise.edge)
     seeds = count()
     rng = np.random.Generator(np.random.Philox(1))
 
@@ -153,7 +154,7 @@ def _refuse_other_chains(chain: Chain, scene: Scene, draws: int) -> None:
         batch = chain.theirs_on(data_of(few))
         return cloud_of_batch(batch["grid_coord"], batch["feat"], batch["segment"])
 
-    refuse_others(chain.title, ours, theirs, cloud_of(few), draws)
+    refuse_others(chain.title, ours, theirs, None, draws)
 
 
 def _thinned(scene: Scene) -> Scene:

@@ -20,6 +20,7 @@ from ppt_dist.section import HOW, BadInput, Section, read_toml
 from ppt_dist.shard.access import Access, Reading
 from ppt_dist.shard.cache import CacheConfig
 from ppt_dist.shard.place import Place, PlaceKey
+from ppt_dist.stream.asked import EraChange, Lots, Weight, check_eras
 
 ROOT_VARIABLE = "PPT_DIST_ROOT"
 
@@ -32,8 +33,13 @@ class DomainUse(Section):
     shards: Annotated[PlaceKey, HOW]
     """Folder or URL with the domain's manifest, such as ``s3://bucket/packed/scannet``. The
     manifest's digest, not the place, says what it is."""
-    weight: PositiveInt
-    """Lots of this domain in each period of the mixture."""
+    weight: Weight
+    """How much of this domain beside the others, counted in `lots.unit`; at 0 it takes no part
+    until an era gives it a weight."""
+    scenes: PositiveInt | None = None
+    """Scenes of a lot of this domain; `lots.scenes` where absent."""
+    max_epochs: PositiveFloat | None = None
+    """Most passes over the domain; it leaves the mixture before the step that would exceed it."""
     grid: PositiveFloat | None = None
     """Edge of a voxel, metres; the recipe's where absent."""
     crop: PositiveInt | None = None
@@ -45,21 +51,6 @@ class DomainUse(Section):
     stand in for them; the run stops at one more."""
     box: Box | None = None
     """What the augmentation ``clamp`` keeps this domain's points within."""
-
-
-class Lots(Section):
-    """Sizes that make the order of the data."""
-
-    scenes: PositiveInt
-    """Scenes of a lot, on all ranks together."""
-    micro: PositiveInt = 1
-    """Micro-lots that a lot is cut into: norm statistics are those of one over all ranks."""
-    a_step: PositiveInt = 1
-    """Lots of an optimiser step."""
-    mix: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Part of the micro-lots whose scenes are mixed in pairs (Mix3D); a pair stays on one rank."""
-    window: Literal[1] = 1
-    """Lots of a domain among which scenes are regrouped by cost."""
 
 
 class PromptConfig(Section):
@@ -163,6 +154,9 @@ class EngineConfig(Section):
     """Folder of each machine that keeps records of shards at a URL."""
     retries: Retries = Retries()
     """How patiently shards are read."""
+    budget: PositiveInt | None = None
+    """Most voxels of a rank in a micro-lot. Lots of which a rank could get more are refused, never
+    cut smaller."""
     sparse: Backend = "auto"
     """Sparse convolutions: ``reference`` (plain PyTorch), ``spconv`` (an extra), or ``auto``, which
     is spconv on a GPU where it is installed, else reference."""
@@ -195,6 +189,8 @@ class RunConfig(Section):
     runs: Annotated[Path, HOW] = Path("runs")
     domains: Annotated[dict[str, DomainUse], Field(min_length=1)]
     lots: Lots
+    eras: tuple[EraChange, ...] = ()
+    """What changes at later steps, in their order: the mixture, or the scenes of a lot."""
     augment: tuple[Augment, ...] = ()
     """Applied to each training scene in this order, before grid sampling."""
     center: bool = True
@@ -256,6 +252,7 @@ def load_run(path: Path) -> RunConfig:
     run = read_toml(RunConfig, path)
     root = Path(os.environ.get(ROOT_VARIABLE) or path.parent).resolve()
     check_lots(run)
+    check_eras(run.eras, [*run.domains], run.steps, path)
     check_learnable(run)
     _check_boxes(run, path)
     return _absolute(run, root)
@@ -264,7 +261,13 @@ def load_run(path: Path) -> RunConfig:
 def check_lots(run: RunConfig) -> None:
     """Refuse lots that cannot be cut: each rank needs a scene, or a pair, of every micro-lot."""
     lots = run.lots
-    smallest = lots.scenes // lots.micro
+    sizes = {f"lots.scenes {lots.scenes}": lots.scenes}
+    sizes |= {
+        f"domains.{n}.scenes {u.scenes}": u.scenes for n, u in run.domains.items() if u.scenes
+    }
+    sizes |= {f"eras.{i}.scenes {e.scenes}": e.scenes for i, e in enumerate(run.eras) if e.scenes}
+    key = min(sizes, key=sizes.__getitem__)
+    smallest = sizes[key] // lots.micro
     units, what = smallest, f"{smallest} scenes"
     if lots.mix:
         units = -(-smallest // 2)
@@ -272,7 +275,7 @@ def check_lots(run: RunConfig) -> None:
     if run.engine.ranks > units:
         raise BadInput(
             f"engine.ranks is {run.engine.ranks}, but the smallest micro-lot has {what} "
-            f"(lots.scenes {lots.scenes} cut into lots.micro {lots.micro}): "
+            f"({key} cut into lots.micro {lots.micro}): "
             f"use at most {units} ranks, or larger lots"
         )
 

@@ -75,7 +75,7 @@ def without_ranges(folder: Path, asked: list[str]) -> type[BaseHTTPRequestHandle
             asked.append(self.path)
             super().do_GET()
 
-        def log_message(self, *_):
+        def log_message(self, format, *args):
             pass
 
     return Quiet
@@ -93,7 +93,7 @@ class Faulty(BaseHTTPRequestHandler):
     folder: ClassVar[Path]
     faults: ClassVar[list[Fault]]
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):
         pass
 
     def do_HEAD(self):

@@ -15,7 +15,7 @@ def swapped(folder: Path) -> Iterator[tuple[str, str]]:
 
     Names, costs and checksums that the plan is made of stay as they are.
     """
-    records = open_records(folder, "train")
+    records = open_records(folder, "train", PLAIN)
     split, source = records._split, records._source
     first, second, *rest = split.records
     records._split = split._replace(records=(second, first, *rest))

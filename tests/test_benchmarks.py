@@ -37,7 +37,7 @@ def test_a_ratio_is_taken_within_a_round_and_not_between_medians():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pack", "decode", "training", "overhead"])
+@pytest.mark.parametrize("name", ["pack", "decode", "stores", "training", "overhead"])
 def test_a_benchmark_writes_each_figure_beside_its_baseline(name, tmp_path):
     path = tmp_path / "bench" / f"{name}.json"
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", path]

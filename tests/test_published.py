@@ -30,7 +30,14 @@ from ppt_dist.train.engine import build_engine
 from ppt_dist.train.optim import learning_rate, momentum
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.scenes import open_scenes
-from ppt_dist.train.sources import criterion_of, labels_of, parts_of, shape_of, sources_of
+from ppt_dist.train.sources import (
+    course_of_run,
+    criterion_of,
+    labels_of,
+    parts_of,
+    shape_of,
+    sources_of,
+)
 from tests.packing import pack_domain
 
 INDOOR = [f"ppt_{data}_{way}" for data, way in product(
@@ -181,7 +188,7 @@ def test_each_domain_of_each_published_run_is_planned_trained_on_and_evaluated(n
         model, model.prompts, criterion, optim=run.optim, engine=run.engine, ranks=ranks
     )
     before = {key: tensor.clone() for key, tensor in engine.state().tensors.items()}
-    period = sum(use.weight for use in run.domains.values())
+    period = sum(course_of_run(run, manifests).eras[0].weights.values())
     fetching = Fetching(0, 1, print)
     stream = open_stream(sources_of(run, manifests), shape_of(run), run.seed, ranks.rank, fetching)
     seen = set()
@@ -207,7 +214,8 @@ def test_each_domain_of_each_published_run_is_planned_trained_on_and_evaluated(n
 def test_published_runs_are_planned_at_full_size_and_mixed_as_asked(name, shards):
     run = load(name)
     costs = {d: Records.open(shards[d], "train").cost for d in run.domains}
-    plan = Plan(costs, {d: u.weight for d, u in run.domains.items()}, shape_of(run), run.seed)
+    manifests = {d: read_manifest(shards[d]) for d in run.domains}
+    plan = Plan(costs, course_of_run(run, manifests), shape_of(run), run.seed)
     lots = [plan.lot(t) for t in range(200)]
     assert all(sum(map(len, lot.micro)) == run.lots.scenes for lot in lots)
     mixed = sum(len(lot.units[0]) == run.lots.scenes // 2 for lot in lots)

@@ -29,8 +29,8 @@ def test_every_shipped_run_file_loads_and_is_under_sixty_lines():
         assert len(path.read_text().splitlines()) < 60
 
 
-@pytest.mark.parametrize("weight", [0, -1, 1.5, "4", True])
-def test_a_weight_that_is_no_whole_positive_number_is_refused_by_its_key(table, tmp_path, weight):
+@pytest.mark.parametrize("weight", [-1, "4", True])
+def test_a_weight_that_is_no_number_from_0_on_is_refused_by_its_key(table, tmp_path, weight):
     table["domains"]["scannet"]["weight"] = weight
     with pytest.raises(BadInput, match=r"(?s)run\.toml:.*domains\.scannet\.weight: .*given"):
         load(table, tmp_path)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,6 +11,9 @@ from rich.table import Table
 from ppt_dist.cli import app
 from ppt_dist.cli.progress import progress
 from ppt_dist.cli.spreading import RayAddress, spreading
+
+if TYPE_CHECKING:
+    from ppt_dist.shard.look import Depth
 
 
 @app.command()
@@ -59,7 +62,25 @@ def pack(
         raise typer.Exit(1)
 
 
-PackedFolder = Annotated[Path, typer.Argument(help="A packed domain, or a folder of several.")]
+def _folder(text: str) -> Path:
+    """A folder of this machine."""
+    from ppt_dist.shard.place import place_of
+
+    place = place_of(text)
+    if not isinstance(place, Path):
+        raise typer.BadParameter(
+            f"{place} is a URL, and every byte is to be read: copy it into a folder, or look at "
+            "the folder that it was copied from"
+        )
+    return place
+
+
+PackedFolder = Annotated[
+    Path,
+    typer.Argument(
+        help="A packed domain, or a folder of several.", parser=_folder, metavar="FOLDER"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")]
 
 
@@ -71,6 +92,7 @@ def validate(
     full: Annotated[
         bool, typer.Option("--full", help="Also look for what makes a whole scene unfit, or twin.")
     ] = False,
+    raw: Annotated[Path | None, typer.Option(help="Also read these raw scans and compare.")] = None,
     write_exclusions: Annotated[
         bool,
         typer.Option("--write-exclusions", help="Leave scenes with faults out of the manifest."),
@@ -83,6 +105,8 @@ def validate(
 
     ppt-dist validate packed/scannet --full --write-exclusions
 
+    ppt-dist validate packed/scannet --full --raw raw
+
     ppt-dist validate packed --ray auto
     """
     from ppt_dist.shard.exclude import exclude
@@ -94,9 +118,8 @@ def validate(
     faults, remain = {}, []
     with spreading(ray, workers) as spread, progress() as bar:
         for domain in packed_domains(folder.resolve() if ray else folder):
-            found = faults_of(
-                domain, bar(f"validate {domain.name}"), spread, FULL if full else QUICK
-            )
+            depth = _against(raw, domain, FULL if full else QUICK)
+            found = faults_of(domain, bar(f"validate {domain.name}"), spread, depth)
             faults[str(domain)] = [fault._asdict() for fault in found]
             if write_exclusions:
                 found = exclude(domain, found, bar(f"count {domain.name}"), spread)
@@ -104,14 +127,31 @@ def validate(
     if as_json:
         print(json.dumps(faults, indent=1))
     else:
-        for domain, found in faults.items():
-            for fault in found:
-                print(f"{domain}/{fault['shard']} {fault['key']}: {fault['reason']}")
-            print(f"{domain}: {len(found)} faults" if found else f"{domain}: whole")
+        _print_faults(faults)
     if write_exclusions:
         typer.echo(f"{len(remain)} faults remain; the others are in {EXCLUSIONS}", err=True)
     if remain:
         raise typer.Exit(1)
+
+
+def _against(raw: Path | None, domain: Path, depth: "Depth") -> "Depth":
+    """The same depth, and a comparison with raw scans where they are given."""
+    from ppt_dist.shard.against import as_raw
+    from ppt_dist.shard.manifest import read_manifest
+    from ppt_dist.shard.recipe import find_recipe
+
+    if raw is None:
+        return depth
+    manifest = read_manifest(domain)
+    law = as_raw(manifest, *find_recipe(manifest.domain), raw.absolute())
+    return depth._replace(laws=(*depth.laws, law))
+
+
+def _print_faults(faults: dict[str, list[dict[str, str]]]) -> None:
+    for domain, found in faults.items():
+        for fault in found:
+            print(f"{domain}/{fault['shard']} {fault['key']}: {fault['reason']}")
+        print(f"{domain}: {len(found)} faults" if found else f"{domain}: whole")
 
 
 @app.command()

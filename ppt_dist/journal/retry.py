@@ -13,6 +13,7 @@ Result = TypeVar("Result")
 Tell = Callable[[str], object]
 """Gets a sentence about each repetition, from whatever thread it happens in."""
 
+_DOUBLINGS = 60
 _DICE = random.SystemRandom()  # no seed and no state: what it gives reaches no data
 
 
@@ -51,19 +52,19 @@ def attempt(call: Callable[[], Result], retries: Retries, tell: Tell) -> Result:
     Raises:
         Unreachable: repetitions or time ran out.
     """
-    start = time.monotonic()
-    for n in range(retries.times + 1):
+    start, tries = time.monotonic(), 0
+    while True:
+        tries += 1
         try:
             return call()
-        except Transient as error:
-            failure = error
-        pause = _DICE.uniform(0, min(retries.longest, retries.first * 2**n))
-        spent = time.monotonic() - start
-        if n == retries.times or spent + pause > retries.deadline:
-            break
-        tell(f"{failure}; again in {pause:.2f} s (retry {n + 1} of {retries.times})")
+        except Transient as failure:
+            bound = min(retries.longest, retries.first * 2.0 ** min(tries - 1, _DOUBLINGS))
+            pause = _DICE.uniform(0, bound)
+            spent = time.monotonic() - start
+            if tries > retries.times or spent + pause > retries.deadline:
+                raise Unreachable(
+                    f"{failure}; given up after {tries} tries in {spent:.1f} s: see whether the "
+                    "place can be reached from this machine, or be more patient (engine.retries)"
+                ) from None
+            tell(f"{failure}; again in {pause:.2f} s (retry {tries} of {retries.times})")
         time.sleep(pause)
-    raise Unreachable(
-        f"{failure}; given up after {n + 1} tries in {spent:.1f} s: see whether the place can be "
-        "reached from this machine, or be more patient (engine.retries)"
-    )

@@ -38,8 +38,7 @@ class Groups(NamedTuple):
 def group(key: Int64[np.ndarray, " rows"]) -> Groups:
     """Rows by their keys, which are not negative."""
     ascending, order = _sorted(key)
-    start = np.flatnonzero(np.diff(ascending, prepend=-1))
-    return Groups(ascending[start], order.astype(np.int64), start)
+    return Groups(*_grouped(ascending, order))
 
 
 @kernel
@@ -75,6 +74,20 @@ def _sorted(
             counters[digit] += 1
         keys, spare_keys, order, spare_order = spare_keys, keys, spare_order, order
     return keys, order
+
+
+@kernel
+@no_type_check
+def _grouped(
+    ascending: Int64[np.ndarray, " rows"], order: Int32[np.ndarray, " rows"]
+) -> tuple[Int64[np.ndarray, " groups"], Int64[np.ndarray, " rows"], Int64[np.ndarray, " groups"]]:
+    """Each key once, the order, and where each key begins in it."""
+    key, start, groups = np.empty_like(ascending), np.empty(len(ascending), np.int64), 0
+    for i in range(len(ascending)):
+        if i == 0 or ascending[i] != ascending[i - 1]:
+            key[groups], start[groups] = ascending[i], i
+            groups += 1
+    return key[:groups].copy(), order.astype(np.int64), start[:groups].copy()
 
 
 @kernel

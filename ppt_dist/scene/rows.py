@@ -69,6 +69,17 @@ def _mapped(rows: Rows, m: Float32[np.ndarray, "3 3"], shift: Row) -> Rows:
 
 @kernel
 @no_type_check
+def clipped(rows: Rows, low: Row, high: Row) -> Rows:
+    """Each column moved into its range."""
+    out = np.empty_like(rows)
+    for i in range(len(rows)):
+        for k in range(3):
+            out[i, k] = min(max(rows[i, k], low[k]), high[k])
+    return out
+
+
+@kernel
+@no_type_check
 def squared_distances(rows: Rows, to: Row) -> Float32[np.ndarray, " rows"]:
     """Of each row to one place."""
     out = np.empty(len(rows), np.float32)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float32, Int16, Int32, Int64
+from jaxtyping import Float32, Int16, Int32, Int64, Shaped
 
 from ppt_dist.scene.group import Groups, group
 from ppt_dist.scene.kernel import kernel
@@ -76,7 +76,7 @@ def grid_sample(
 
 def by_grid(grid: Int32[np.ndarray, "points 3"]) -> Groups:
     """Rows by their cells, none of which is negative, in the order of x, y, z."""
-    return group(_packed(grid, _bits(grid.max(axis=0, initial=0).astype(np.int64))))
+    return group(_packed(grid, _bits(grid.max(axis=0, initial=0))))
 
 
 def occupied_voxels(coord: Float32[np.ndarray, "points 3"], edge: float) -> int:
@@ -90,16 +90,17 @@ def cells_of(coord: Float32[np.ndarray, "points 3"], edge: float) -> Cells:
     Raises:
         BadInput: as `grid_sample`.
     """
-    low, high = (np.floor(side / np.float32(edge)) for side in bounds(coord))
-    if not np.isfinite(high - low).all():
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+        low, high = (np.floor(side / np.float32(edge)) for side in bounds(coord))
+        last = high - low
+    if not np.isfinite(last).all():
         raise BadInput(_NOT_NUMBERS)
-    widest = int((high - low).max()) + 1
+    widest = int(last.max()) + 1
     if widest > 1 << _BITS:
         raise BadInput(
             f"a scan of {widest} cells of {edge} m on one axis; at most {1 << _BITS} fit: use a "
             "larger voxel, or cut the scan into tiles"
         )
-    last = (high - low).astype(np.int64)
     bits = _bits(last)
     number, all_inside = _numbered(coord, np.float32(edge), low, last, bits)
     if not all_inside:
@@ -107,7 +108,7 @@ def cells_of(coord: Float32[np.ndarray, "points 3"], edge: float) -> Cells:
     return Cells(number, bits)
 
 
-def _bits(last: Int64[np.ndarray, " 3"]) -> Int64[np.ndarray, " 3"]:
+def _bits(last: Shaped[np.ndarray, " 3"]) -> Int64[np.ndarray, " 3"]:
     """Of the greatest cell on each axis."""
     return np.array([int(cell).bit_length() for cell in last], np.int64)
 
@@ -123,7 +124,7 @@ def _numbered(
     coord: Float32[np.ndarray, "points 3"],
     edge: np.float32,
     low: Float32[np.ndarray, " 3"],
-    last: Int64[np.ndarray, " 3"],
+    last: Float32[np.ndarray, " 3"],
     bits: Int64[np.ndarray, " 3"],
 ) -> tuple[Int64[np.ndarray, " points"], bool]:
     """The number of each point's cell, and whether all cells are between 0 and ``last``."""
@@ -131,9 +132,9 @@ def _numbered(
     for i in range(len(coord)):
         cell = 0
         for k in range(3):
-            along = np.int64(np.floor(coord[i, k] / edge) - low[k])
-            all_inside &= 0 <= along <= last[k]
-            cell = (cell << bits[k]) | along
+            along = np.floor(coord[i, k] / edge) - low[k]
+            all_inside &= 0 <= along <= last[k]  # what is not a number is not
+            cell = (cell << bits[k]) | np.int64(along)
         number[i] = cell
     return number, all_inside
 

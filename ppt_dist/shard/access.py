@@ -45,8 +45,8 @@ def open_source(split: RecordsOf, store: Folder | Bucket, access: Access, tell: 
 def _uncached(split: RecordsOf, store: Bucket, access: Access) -> Source:
     if access.reading == "whole":
         raise BadInput(
-            f'engine.reading is "whole", but there is no engine.cache: the records that a pass over '
-            f"a tar of {split.place} brings must be kept somewhere; give engine.cache a folder and "
-            'mib, or set engine.reading to "ranges" where the store has them'
+            'engine.reading is "whole", but there is no engine.cache: the records that a pass '
+            f"over a tar of {split.place} brings must be kept; give engine.cache a folder and mib, "
+            'or set engine.reading to "ranges" where the store has them'
         )
     return Direct(split, store)

@@ -141,7 +141,7 @@ class NodeCache(NamedTuple):
 
     def _name(self, aside: Path, name: str, size: int) -> None:
         """Give a whole file its name, or drop it where another process was faster."""
-        with self._locked() as lock:
+        with self._locked():
             if not (self.folder / name).exists():
                 aside.rename(self.folder / name)
                 return

@@ -73,14 +73,14 @@ def stored(array: np.ndarray, name: str, field: Field, steps: Lattice | None) ->
 
 
 def restored(array: np.ndarray, name: str, field: Field, steps: Lattice | None) -> np.ndarray:
-    """A scene's array from what was written of it; a view only where that can be written to."""
+    """A scene's array from what was written of it, which may be that itself."""
     if field.codec == "differences":
         return hue.from_columns(array)
     if field.codec == "octahedral":
         return octahedral.from_bytes(array)
     if field.codec == "lattice":
         return lattice.from_planes(array, _known(steps))
-    return array.astype(PLAIN[name].dtype, copy=not array.flags.writeable)
+    return array.astype(PLAIN[name].dtype, copy=False)
 
 
 def shape_of(field: Field, points: int, steps: Lattice | None) -> tuple[int, ...]:

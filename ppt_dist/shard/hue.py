@@ -8,7 +8,8 @@ import typing
 
 import numpy as np
 from jaxtyping import UInt8
-from numba import njit
+
+from ppt_dist.scene.kernel import kernel
 
 
 def to_columns(color: UInt8[np.ndarray, "points 3"]) -> UInt8[np.ndarray, "3 points"]:
@@ -24,9 +25,9 @@ def from_columns(columns: UInt8[np.ndarray, "3 points"]) -> UInt8[np.ndarray, "p
     return color
 
 
-@njit(cache=True, nogil=True)
+@kernel
 @typing.no_type_check
-def _add(columns, color):
+def _add(columns: np.ndarray, color: np.ndarray) -> None:
     for i in range(len(color)):
         green = columns[1, i]
         color[i, 0] = columns[0, i] + green

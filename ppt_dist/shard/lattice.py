@@ -6,13 +6,13 @@ cell, so that it stays in it. Origins are whole steps; where ``step`` divides a 
 keep their voxels.
 """
 
-import math
 import typing
 
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt64
-from numba import njit
+from pydantic import Field, FiniteFloat
 
+from ppt_dist.scene.kernel import kernel
 from ppt_dist.section import BadInput, Section
 
 FINE, COARSE = 40, 20
@@ -25,11 +25,11 @@ _SLACK = 1 + 1e-6
 class Lattice(Section):
     """Where the steps of a record lie, and how its planes hold them."""
 
-    origin: tuple[float, float, float]
+    origin: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
     """Corner of step 0, metres."""
-    step: float
+    step: typing.Annotated[FiniteFloat, Field(gt=0)]
     """Metres."""
-    planes: typing.Literal[2, 3, 4]
+    planes: typing.Annotated[int, Field(ge=2, le=_MOST_PLANES)]
     """Bytes of a step."""
 
 
@@ -77,7 +77,7 @@ def from_planes(
 
 
 def largest_error(coord: Float32[np.ndarray, "points 3"], step: float) -> float:
-    """Metres on one axis by which what came back can be off: half a step, and float32's rounding."""
+    """Metres on one axis that ``coord``, as it came back, can be off: half a step, and rounding."""
     reach = np.abs(coord).max(initial=0.0)
     return (step + float(np.spacing(np.float32(reach)))) / 2 * _SLACK
 
@@ -117,18 +117,18 @@ def _spread(bits: UInt64[np.ndarray, " points"]) -> UInt64[np.ndarray, " points"
     return bits
 
 
-@njit(cache=True, nogil=True)
+@kernel
 @typing.no_type_check
-def _place_two(planes, origin, step, coord):
+def _place_two(planes: np.ndarray, origin: np.ndarray, step: float, coord: np.ndarray) -> None:
     for i in range(len(coord)):
         for axis in range(3):
             q = planes[0, axis, i] | (np.int64(planes[1, axis, i]) << 8)
             coord[i, axis] = origin[axis] + (q + 0.5) * step
 
 
-@njit(cache=True, nogil=True)
+@kernel
 @typing.no_type_check
-def _place(planes, origin, step, coord):
+def _place(planes: np.ndarray, origin: np.ndarray, step: float, coord: np.ndarray) -> None:
     for i in range(len(coord)):
         for axis in range(3):
             q = np.int64(0)

@@ -136,14 +136,16 @@ def read_manifest(place: Place, retries: Retries = PATIENT, tell: Tell = silent)
         BadInput: it is absent or wrong.
         Unreachable: the place could not be read in all repetitions.
     """
-    where = place / MANIFEST
     try:
-        table = json.loads(open_store(place, retries, tell).read(MANIFEST).decode("utf-8"))
+        content = open_store(place, retries, tell).read(MANIFEST)
     except (FileNotFoundError, NotADirectoryError):
         raise BadInput(f"{place} holds no {MANIFEST}; {_advice(place)}") from None
+    where = f"{place / MANIFEST}"
+    try:
+        table = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{where}: not JSON: {error}") from None
-    return parse(Manifest, table, str(where))
+    return parse(Manifest, table, where)
 
 
 def _advice(place: Place) -> str:

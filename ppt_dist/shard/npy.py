@@ -14,15 +14,15 @@ from ppt_dist.shard.member import Content
 _GROWTH = 21
 """Characters that numpy leaves in a header for the first axis to grow into."""
 _ALIGNED = 64
-_LARGEST_HEADER = 4096
-"""Bytes that a frame may hold beyond its array where the frame does not tell its size."""
+_LARGEST_RATIO = 1 << 15
+"""A block of four bytes can stand for 128 KiB, and no frame for more."""
 
 
 class _Contexts(threading.local):
     """Of zstd: costly to make, and one must not be used by two threads at once."""
 
     def __init__(self) -> None:
-        self.decompress = zstandard.ZstdDecompressor().decompress
+        self.decompressor = zstandard.ZstdDecompressor()
 
 
 _CONTEXTS = _Contexts()
@@ -51,15 +51,18 @@ def from_npy(content: Content, dtype: str, shape: tuple[int, ...], name: str) ->
 
 
 def from_zstd(content: Content, dtype: str, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """The array of a file inside a zstd frame, read-only; `BadInput` as `from_npy`."""
+    """The array of a file inside a zstd frame, writable; `BadInput` as `from_npy`."""
     size = len(npy_header(dtype, shape)) + _bytes(dtype, shape)
     try:
         told = zstandard.frame_content_size(content)
-        if told not in (size, -1):
+        if told != size or size > len(content) * _LARGEST_RATIO:
             raise BadInput(f"{name}: a frame of {told} bytes instead of {size}")
-        inflated = _CONTEXTS.decompress(content, max_output_size=size + _LARGEST_HEADER)
+        inflated = np.empty(size, np.uint8).data
+        got = _CONTEXTS.decompressor.stream_reader(content).readinto(inflated)
     except zstandard.ZstdError as error:
         raise BadInput(f"{name}: not zstd: {error}") from None
+    if got != size:
+        raise BadInput(f"{name}: its frame ends after {got} of {size} bytes")
     return _view(inflated, dtype, shape, name)
 
 

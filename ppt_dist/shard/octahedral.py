@@ -10,7 +10,8 @@ import typing
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
-from numba import njit
+
+from ppt_dist.scene.kernel import kernel
 
 STEPS = 127
 """From the middle of the square to its edge."""
@@ -72,9 +73,9 @@ def _mirrored(place: Float64[np.ndarray, "points 2"]) -> Float64[np.ndarray, "po
     return (1 - np.abs(place[:, ::-1])) * np.where(place < 0, -1.0, 1.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 @typing.no_type_check
-def _look_up(code, table, normal):
+def _look_up(code: np.ndarray, table: np.ndarray, normal: np.ndarray) -> None:
     for i in range(len(normal)):
         row = (np.int64(code[0, i]) << 8) | np.int64(code[1, i])
         normal[i, 0] = table[row, 0]

@@ -129,13 +129,12 @@ def pack(
 
 def codecs_of(words: tuple[str, ...]) -> dict[str, Codec]:
     """Codec by split, from ``compact``, which is the training split's, or ``split=codec``."""
-    codecs: dict[str, Codec] = {}
+    codecs, known = {}, {str(name): name for name in CODECS}
     for word in words:
         split, _, codec = word.rpartition("=")
-        known = next((name for name in CODECS if name == codec), None)
-        if known is None:
-            raise BadInput(f"no codec {codec!r}: {nearest(codec, [*CODECS])}")
-        codecs[split or TRAINING] = known
+        if codec not in known:
+            raise BadInput(f"no codec {codec!r}: {nearest(codec, [*known])}")
+        codecs[split or TRAINING] = known[codec]
     return codecs
 
 

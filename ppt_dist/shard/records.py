@@ -121,7 +121,7 @@ class Records:
     def decode(self, i: int, content: Content) -> Scene:
         """The scene in the bytes of record ``i``; `DamagedRecord` where there is none."""
         try:
-            return decode(members_of(content, self.names[i]), self.fields)
+            return decode(members_of(content, self._split.records[i].entry.key), self.fields)
         except BadInput as error:
             raise self._split.damaged(i, error, content) from None
 

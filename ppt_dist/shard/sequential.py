@@ -36,9 +36,10 @@ class Whole:
         shard, entry = self._split.records[i]
         with self._alone(shard):
             content = self._shelf.get(i)
-            for _ in range(2):
-                if content is None or not entry.holds(content):
-                    content = self._stream(shard, i, future)
+            if content is None:
+                content = self._stream(shard, i, future)
+            if not entry.holds(content):
+                content = self._stream(shard, i, future)
         if not entry.holds(content):
             raise self._split.damaged(i, entry.fault(content), content)
         return content

@@ -13,7 +13,6 @@ from ppt_dist.shard.member import Content
 from ppt_dist.shard.place import Place
 from ppt_dist.shard.store import Store
 
-
 EMPTY: Content = b""
 
 
@@ -103,26 +102,27 @@ class Shelf:
 
     def get(self, i: int) -> Content | None:
         """Record ``i`` where it is kept whole."""
-        if self._cache is None:
+        cache, name = self._cache, self._split.file_name(i)
+        if cache is None:
             return None
-        name = self._split.file_name(i)
         try:
-            content = self._cache.get(name)
+            content = cache.get(name)
             if content is None or self._split.records[i].entry.holds(content):
                 return content
-            self._cache.drop(name)
+            cache.drop(name)
         except OSError as error:
-            self._leave(self._cache, error)
+            self._leave(cache, error)
         return None
 
     def put(self, i: int, content: Content, future: Future) -> None:
         """Keep record ``i``."""
-        if self._cache is None:
+        cache = self._cache
+        if cache is None:
             return
         try:
-            self._cache.put(self._split.file_name(i), content, future)
+            cache.put(self._split.file_name(i), content, future)
         except OSError as error:
-            self._leave(self._cache, error)
+            self._leave(cache, error)
 
     def _leave(self, cache: NodeCache, error: OSError) -> None:
         self._tell(f"the cache {cache.folder} fails ({error}): this process reads without it")

@@ -9,7 +9,7 @@ import numpy as np
 
 def read_span(file: int, offset: int, size: int) -> memoryview:
     """``size`` bytes of an open file from ``offset``, or as many as it has; one copy, no seek."""
-    span = memoryview(np.empty(size, np.uint8))
+    span = np.empty(size, np.uint8).data
     got = 0
     while got < size:
         more = os.preadv(file, [span[got:]], offset + got)

@@ -1,8 +1,8 @@
 """`Mixture`: which domain lot ``t`` is of, exactly in proportion at every prefix, in integers."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from fractions import Fraction
-from itertools import accumulate
 from typing import NamedTuple
 
 Table = list[int]
@@ -28,11 +28,12 @@ class Mixture:
         self.weights = [weights[name] for name in self.names]
         tables = (largest_deficit(self.weights), tijdeman(self.weights))
         self.table = min(tables, key=lambda table: deviation(table, self.weights))
-        seen = [0] * len(self.names)
+        self._slots: dict[str, list[int]] = {name: [] for name in self.names}
         self._before: list[int] = []
-        for i in self.table:
-            self._before.append(seen[i])
-            seen[i] += 1
+        for slot, i in enumerate(self.table):
+            own = self._slots[self.names[i]]
+            self._before.append(len(own))
+            own.append(slot)
 
     def at(self, t: int) -> Turn:
         """The turn of lot ``t``, in constant time."""
@@ -42,9 +43,15 @@ class Mixture:
 
     def count(self, domain: str, t: int) -> int:
         """Lots of ``domain`` among the first ``t``."""
-        i = self.names.index(domain)
         period, slot = divmod(t, len(self.table))
-        return period * self.weights[i] + self.table[:slot].count(i)
+        own = self._slots[domain]
+        return period * len(own) + bisect_left(own, slot)
+
+    def lot_of(self, domain: str, occurrence: int) -> int:
+        """The lot that has ``occurrence`` lots of ``domain`` before it: the inverse of `at`."""
+        own = self._slots[domain]
+        period, i = divmod(occurrence, len(own))
+        return period * len(self.table) + own[i]
 
 
 def largest_deficit(weights: list[int]) -> Table:
@@ -61,15 +68,17 @@ def largest_deficit(weights: list[int]) -> Table:
 
 
 def tijdeman(weights: list[int]) -> Table:
-    """Among the domains that may be served, the one whose deadline comes first; ties by order."""
+    """Among the domains that may be served, the one whose deadline comes first; ties by order.
+
+    A domain may be served once it is owed ``1 / (2 D - 2)`` of a lot; in integers throughout.
+    """
     if len(weights) == 1:
         return [0] * weights[0]
-    total, counts, table = sum(weights), [0] * len(weights), []
-    slack = Fraction(1, 2 * len(weights) - 2)
+    total, counts, table, unit = sum(weights), [0] * len(weights), [], 2 * len(weights) - 2
     for t in range(total):
-        owed = [Fraction(w * (t + 1), total) - c for w, c in zip(weights, counts, strict=True)]
-        served = [d for d, deficit in enumerate(owed) if deficit >= slack]
-        i = min(served, key=lambda d: ((1 - slack - owed[d]) * total / weights[d], d))
+        owed = [unit * (w * (t + 1) - c * total) for w, c in zip(weights, counts, strict=True)]
+        served = [d for d, deficit in enumerate(owed) if deficit >= total]
+        i = min(served, key=lambda d: (Fraction((unit - 1) * total - owed[d], weights[d]), d))
         counts[i] += 1
         table.append(i)
     return table
@@ -77,10 +86,8 @@ def tijdeman(weights: list[int]) -> Table:
 
 def deviation(table: Table, weights: list[int]) -> Fraction:
     """Largest distance between a count and its exact share at any prefix of the period."""
-    total = sum(weights)
-    counts = [list(accumulate(int(i == d) for i in table)) for d in range(len(weights))]
-    return max(
-        abs(Fraction(weights[d] * (t + 1), total) - counts[d][t])
-        for d in range(len(weights))
-        for t in range(total)
-    )
+    total, worst, counts = sum(weights), 0, [0] * len(weights)
+    for t, i in enumerate(table, 1):
+        counts[i] += 1
+        worst = max(worst, *(abs(w * t - c * total) for w, c in zip(weights, counts, strict=True)))
+    return Fraction(worst, total)

@@ -3,28 +3,31 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ppt_dist.stream.explain import Bulk, Scope
 from ppt_dist.stream.plan import Lot, Plan, Unit, deal
 
 Names = Mapping[str, Sequence[str]]
 """Ids of the scenes of each domain, in the order of its records."""
 
 
-def outline(plan: Plan, steps: int) -> dict[str, dict[str, Any]]:
-    """By domain: weight, lots in a run of ``steps`` updates, their share, and passes over it."""
-    lots = steps * plan.shape.a_step
-    table = {}
-    for name, weight in zip(plan.mixture.names, plan.mixture.weights, strict=True):
-        own, scenes = plan.mixture.count(name, lots), len(plan.costs[name])
-        table[name] = {
-            "weight": weight,
-            "share": weight / sum(plan.mixture.weights),
-            "lots": own,
-            "scenes": scenes,
-            "draws": own * plan.shape.scenes,
-            "epochs": own * plan.shape.scenes / scenes,
-            "cost": int(plan.costs[name].sum()),
+def outline(scope: Scope, bulk: Mapping[str, Bulk]) -> dict[str, dict[str, Any]]:
+    """By domain: what the run takes of it in lots, scenes and points, and passes over it."""
+    plan, draws, lots = scope.plan, scope.draws(), scope.lots()
+    points = {
+        name: n * int(bulk[name].points.sum()) / len(bulk[name].points) for name, n in draws.items()
+    }
+    return {
+        name: {
+            "share": lots[name] / sum(lots.values()),
+            "share_of_scenes": draws[name] / sum(draws.values()),
+            "share_of_points": points[name] / sum(points.values()),
+            "lots": lots[name],
+            "scenes": deck.scenes,
+            "draws": draws[name],
+            "epochs": draws[name] / deck.scenes,
         }
-    return table
+        for name, deck in plan.decks.items()
+    }
 
 
 def step_outline(plan: Plan, step: int, ranks: int, names: Names) -> list[dict[str, Any]]:

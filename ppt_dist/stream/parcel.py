@@ -30,13 +30,16 @@ class Bill(NamedTuple):
     channels: int
     reads: tuple[Read, ...]
     damaged: tuple[Damaged, ...]
+    told: tuple[str, ...]
+    """What reading had to repeat, in sentences."""
 
     @staticmethod
     def of(loaded: Loaded) -> "Bill":
         """That of some scenes."""
         ends = np.cumsum([len(scene.grid) for scene in loaded.scenes], dtype=np.int64)
         names = tuple(scene.name for scene in loaded.scenes)
-        return Bill(names, tuple(ends.tolist()), loaded.channels, loaded.reads, loaded.damaged)
+        reads, damaged, told = loaded.reads, loaded.damaged, loaded.told
+        return Bill(names, tuple(ends.tolist()), loaded.channels, reads, damaged, told)
 
     @property
     def voxels(self) -> int:

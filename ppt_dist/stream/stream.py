@@ -8,7 +8,9 @@ from typing import NamedTuple
 from ppt_dist.scene.batch import SceneBatch
 from ppt_dist.shard.access import PLAIN, Access
 from ppt_dist.shard.place import Place
+from ppt_dist.stream.era import steady
 from ppt_dist.stream.fetch import Fetchers, Fetching
+from ppt_dist.stream.horizon import horizon_of
 from ppt_dist.stream.load import Loader, Order, open_records
 from ppt_dist.stream.parcel import ROW, Parcel
 from ppt_dist.stream.plan import Lot, LotShape, Plan, Unit, deal
@@ -34,6 +36,7 @@ class Source(NamedTuple):
 
     folder: Place
     weight: int
+    """Lots in each period, in a plan of one mixture (`open_plan`)."""
     voxelise: Voxelise
 
 
@@ -45,7 +48,7 @@ class Stream:
         self._loader = loader
         self._rank = rank
         self._fetchers = Fetchers(loader, fetching)
-        self._on_damaged = fetching.on_damaged
+        self._on_damaged, self._on_fault = fetching.on_damaged, fetching.on_fault
 
     def steps(self, start: int, stop: int) -> Iterator[tuple[LotBatch, ...]]:
         """This rank's lots of each step from ``start`` to before ``stop``."""
@@ -72,6 +75,8 @@ class Stream:
 
     def _batch(self, lot: Lot, fetched: Iterator[Parcel]) -> LotBatch:
         parcels = list(islice(fetched, len(lot.units)))
+        for sentence in chain.from_iterable(parcel.bill.told for parcel in parcels):
+            self._on_fault(sentence)
         for damaged in chain.from_iterable(parcel.bill.damaged for parcel in parcels):
             self._on_damaged(lot.domain, lot.index, damaged)
         reads = tuple(chain.from_iterable(parcel.bill.reads for parcel in parcels))
@@ -87,9 +92,9 @@ def _scene_batch(domain: str, parcel: Parcel) -> SceneBatch:
 def open_plan(
     sources: Mapping[str, Source], shape: LotShape, seed: int, access: Access = PLAIN
 ) -> Plan:
-    """The plan over the train splits of packed domains."""
+    """The plan of one mixture over the train splits of packed domains."""
     costs = {name: open_records(s.folder, "train", access).cost for name, s in sources.items()}
-    return Plan(costs, {name: s.weight for name, s in sources.items()}, shape, seed)
+    return Plan(costs, steady({name: s.weight for name, s in sources.items()}), shape, seed)
 
 
 def open_stream(
@@ -100,12 +105,25 @@ def open_stream(
     fetching: Fetching,
     quarantined: Mapping[str, frozenset[str]] | None = None,
 ) -> Stream:
-    """The stream of ``rank`` over packed domains, without scenes that are ``quarantined``."""
+    """The stream of ``rank`` over packed domains in one mixture."""
+    plan = open_plan(sources, shape, seed, fetching.access)
+    return stream_of(plan, sources, rank, fetching, quarantined)
+
+
+def stream_of(
+    plan: Plan,
+    sources: Mapping[str, Source],
+    rank: Rank,
+    fetching: Fetching,
+    quarantined: Mapping[str, frozenset[str]] | None = None,
+) -> Stream:
+    """The plan as ``rank`` sees it, without scenes that are ``quarantined``."""
     loader = Loader(
         folders={name: s.folder for name, s in sources.items()},
         voxelise={name: s.voxelise for name, s in sources.items()},
-        seed=seed,
+        seed=plan.seed,
         quarantined=quarantined or {},
         access=fetching.access,
+        horizon=horizon_of(plan),
     )
-    return Stream(open_plan(sources, shape, seed, fetching.access), loader, rank, fetching)
+    return Stream(plan, loader, rank, fetching)

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, takewhile
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from ppt_dist.scene.augment import Augment
+from ppt_dist.scene.augment.colour import TINTS
 from ppt_dist.scene.augment.geometry import Center, Clamp
 from ppt_dist.scene.rows import squared_distances
 from ppt_dist.scene.scene import CHANNELS, Scene
@@ -38,13 +39,19 @@ class Voxelise(NamedTuple):
         return sum(CHANNELS[name] for name in self.channels)
 
     def train(self, scene: Scene, rng: np.random.Generator) -> VoxelScene:
-        """Augment, sample one random point a voxel, crop, and put the middle back to the origin."""
+        """Augment, sample one random point a voxel, crop, and put the middle back to the origin.
+
+        Steps at the end of the chain that tint each point by itself come after the crop.
+        """
+        points, pointwise = cut(self.augment)
         scene = self._lean(scene)
-        for augment in self.augment:
+        for augment in points:
             scene = augment(scene, rng)
         sample = grid_sample(scene.coord, self.edge, rng)
         kept = self._cropped(scene.coord.take(sample.chosen, axis=0), rng)
         scene = scene.take(sample.chosen[kept])
+        for augment in pointwise:
+            scene = augment(scene, rng)
         if self.center:
             scene = Center(floor=False)(scene, rng)
         return VoxelScene(
@@ -113,6 +120,18 @@ class Voxelise(NamedTuple):
         if name == "height":
             return scene.coord[:, 2:] - scene.coord[:, 2].min(initial=np.inf)
         return np.zeros((len(scene), CHANNELS[name]), np.float32)
+
+
+def cut(
+    augments: tuple[Augment, ...],
+) -> tuple[tuple[Augment, ...], tuple[Augment, ...]]:
+    """A chain up to its last steps that only tint each point by itself, and those.
+
+    On the points that are kept those have the distribution that they have on all, and fewer are
+    kept.
+    """
+    last = list(takewhile(lambda augment: isinstance(augment, TINTS), reversed(augments)))
+    return augments[: len(augments) - len(last)], tuple(reversed(last))
 
 
 def crop(

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from ppt_dist.journal.durable import sync, write_durably
 from ppt_dist.scene.labels import LabelSet
 from ppt_dist.section import BadInput, S, Section, nearest, parse
+from ppt_dist.stream.state import PlanState
 from ppt_dist.train.state import EngineState
 
 CHECKPOINTS = "checkpoints"
@@ -34,6 +35,8 @@ class CheckpointFacts(Section):
     ledger: str
     """Digest of the ledger's first `ledger_entries`."""
     ledger_entries: int = 0
+    plan: PlanState | None = None
+    """Where the order of the data stood."""
     what: dict[str, Any]
     """Keys of the run file that may not change under the same name."""
     manifests: dict[str, str]
@@ -162,6 +165,11 @@ class CheckpointStore(NamedTuple):
                 (folder / COMMIT).unlink(missing_ok=True)
                 sync(folder)
                 shutil.rmtree(folder)
+
+
+def newest_step(run: Path) -> int:
+    """Updates that the newest committed checkpoint below a run's folder has; 0 without one."""
+    return max(map(step_of, CheckpointStore(run, keep=1).names()), default=0)
 
 
 def name_of(step: int) -> str:

@@ -15,7 +15,9 @@ from ppt_dist.shard.access import Access
 from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.shard.place import Place
 from ppt_dist.shard.records import Records
-from ppt_dist.train.sources import TRAIN, VALIDATION
+from ppt_dist.train.checkpoint import newest_step
+from ppt_dist.train.ledger import OpenedEra, gather, note
+from ppt_dist.train.sources import TRAIN, VALIDATION, plan_of
 
 RUN_FILE, DATA_FILE = "run.toml", "data.json"
 STOP = "stop"
@@ -29,14 +31,15 @@ def claim(run: RunConfig) -> dict[str, Manifest]:
 
     Raises:
         BadInput: the folder is another run's, a manifest is missing or does not match its tars, or
-            lots cannot be cut; nothing has been written then.
+            lots cannot be cut or planned; nothing has been written then.
     """
     check_lots(run)
     access = run.engine.access
     manifests = {name: _manifest(name, use.shards, access) for name, use in run.domains.items()}
+    plan_of(run, {n: Records.open(use.shards, TRAIN, access) for n, use in run.domains.items()})
     digests = {name: manifest.digest() for name, manifest in manifests.items()}
     if (run.folder / RUN_FILE).exists():
-        _same(run, digests)
+        run = _continued(run, digests)
     elif run.folder.exists() and any(run.folder.glob("checkpoints/*")):
         raise BadInput(f"{run.folder} has checkpoints but no {RUN_FILE}: give the run another name")
     else:
@@ -84,9 +87,22 @@ def _manifest(name: str, place: Place, access: Access) -> Manifest:
     return manifest
 
 
-def _same(run: RunConfig, digests: Mapping[str, str]) -> None:
+def as_begun(run: RunConfig) -> RunConfig:
+    """The claimed run with the weights that it began with: the ledger has those of later eras."""
+    begun = read_folder(run.folder).domains
+    return _with_weights(run, {name: use.weight for name, use in begun.items()})
+
+
+def _continued(run: RunConfig, digests: Mapping[str, str]) -> RunConfig:
+    """The run as its folder is to have it; another mixture than its newest opens an era.
+
+    Eras of the run file that have not begun may be others than they were.
+    """
     before = read_folder(run.folder)
-    differences = list(_differences(before.what(), run.what()))
+    done = newest_step(run.folder)
+    weights = {name: use.weight for name, use in before.domains.items()}
+    kept = _with_weights(run, weights) if run.domains.keys() == weights.keys() else run
+    differences = list(_differences(_begun(before, done), _begun(kept if done else run, done)))
     known = _digests(run.folder / DATA_FILE)
     differences += [
         f"the packed data of {name} changed" for name in digests if known.get(name) != digests[name]
@@ -97,6 +113,31 @@ def _same(run: RunConfig, digests: Mapping[str, str]) -> None:
             f"{run.folder} belongs to another run:\n{listed}\n"
             "give this one another name, or restore what it was"
         )
+    if done:
+        _open_era(run, weights, done)
+    return kept if done else run
+
+
+def _open_era(run: RunConfig, begun: Mapping[str, float], step: int) -> None:
+    """Enter the run file's mixture into the ledger, where it is not the newest already."""
+    eras = gather(run.folder).eras()
+    newest = eras[-1].weights if eras else begun
+    wanted = {name: use.weight for name, use in run.domains.items()}
+    if wanted != newest:
+        note(run.folder, "start", OpenedEra(step=step, weights=wanted))
+
+
+def _begun(run: RunConfig, done: int) -> dict[str, Any]:
+    """What the run says of the steps that are done, and of all that may never change."""
+    eras = tuple(era for era in run.eras if era.step <= done)
+    return run.model_copy(update={"eras": eras}).what()
+
+
+def _with_weights(run: RunConfig, weights: Mapping[str, float]) -> RunConfig:
+    domains = {
+        name: use.model_copy(update={"weight": weights[name]}) for name, use in run.domains.items()
+    }
+    return run.model_copy(update={"domains": domains})
 
 
 def _digests(path: Path) -> dict[str, str]:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ppt_dist.journal.durable import write_durably
 from ppt_dist.section import BadInput, Section, parse
+from ppt_dist.stream.asked import EraChange, Weight
 
 LEDGER, NOTES = "ledger.json", "ledger"
 
@@ -38,7 +39,7 @@ class OpenedEra(Section):
     kind: Literal["era"] = "era"
     step: PositiveInt
     """The first update with it."""
-    weights: dict[str, NonNegativeFloat]
+    weights: dict[str, Weight]
 
 
 class SkippedLot(Section):
@@ -82,12 +83,13 @@ class Ledger(Section):
         """Lots that are jumped, rising."""
         return tuple(sorted({e.lot for e in self.entries if isinstance(e, SkippedLot)}))
 
-    def eras(self) -> tuple[OpenedEra, ...]:
+    def eras(self) -> tuple[EraChange, ...]:
         """Rising; one that was opened later at an earlier step takes the place of those after."""
-        eras: list[OpenedEra] = []
+        eras: list[EraChange] = []
         for entry in self.entries:
             if isinstance(entry, OpenedEra):
-                eras = [era for era in eras if era.step < entry.step] + [entry]
+                change = EraChange(step=entry.step, weights=entry.weights)
+                eras = [era for era in eras if era.step < entry.step] + [change]
         return tuple(eras)
 
 

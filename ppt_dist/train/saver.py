@@ -1,12 +1,14 @@
 """`Saver`: an engine's state to the checkpoint store and back; rank 0 writes, all ranks agree."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ppt_dist.journal.journal import Journal
 from ppt_dist.run import RunConfig
 from ppt_dist.section import BadInput
 from ppt_dist.shard.manifest import Manifest
+from ppt_dist.stream.plan import Plan
+from ppt_dist.stream.state import check_state, state_of
 from ppt_dist.train.checkpoint import CheckpointFacts, CheckpointStore, name_of
 from ppt_dist.train.engine import Engine
 from ppt_dist.train.folder import STOP
@@ -37,6 +39,7 @@ class Saver(NamedTuple):
     facts: CheckpointFacts
     ranks: Ranks
     journal: Journal
+    plan: Plan
 
     def restore(self, engine: Engine) -> int:
         """Load the newest good checkpoint, if there is one; returns the first step to take.
@@ -68,7 +71,11 @@ class Saver(NamedTuple):
             state = engine.state()
             if self.ranks.rank.index == 0:
                 ledger = settle(self.store.run)
-                known = {"ledger": ledger.digest(), "ledger_entries": len(ledger.entries)}
+                known = {
+                    "ledger": ledger.digest(),
+                    "ledger_entries": len(ledger.entries),
+                    "plan": state_of(self.plan, step, self.facts.manifests),
+                }
                 name = self.store.save(step, state, self.facts.model_copy(update=known))
                 self.journal.write("checkpoint", checkpoint=name, step=step)
 
@@ -80,8 +87,7 @@ class Saver(NamedTuple):
         return _LOST if (self.store.run / OFFICIAL).is_dir() else _NOTHING
 
     def _check(self, name: str, found: CheckpointFacts) -> None:
-        other = {"attempt", "labels", "ledger", "ledger_entries"}  # the manifests have the labels
-        ours, theirs = self.facts.model_dump(exclude=other), found.model_dump(exclude=other)
+        ours, theirs = _fixed(self.facts), _fixed(found)
         different = [key for key in ours if ours[key] != theirs[key]]
         if found.ledger_entries:
             ledger = read_ledger(self.store.run)
@@ -91,3 +97,11 @@ class Saver(NamedTuple):
                 f"checkpoint {name} differs from this run in {', '.join(different)}: "
                 "give the run another name, or restore the run file and the packed data"
             )
+        if found.plan:
+            check_state(found.plan, self.plan, self.facts.manifests)
+
+
+def _fixed(facts: CheckpointFacts) -> dict[str, Any]:
+    """What may not change. The manifests have the labels; eras are the plan's to check."""
+    what = {key: value for key, value in facts.what.items() if key != "eras"}
+    return {"order": facts.order, "what": what, "manifests": facts.manifests}

@@ -13,10 +13,12 @@ from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.shard.records import Records
 from ppt_dist.stream.fetch import Fetching
 from ppt_dist.stream.load import open_records
-from ppt_dist.stream.stream import Stream, open_stream
+from ppt_dist.stream.plan import Plan
+from ppt_dist.stream.stream import Stream, stream_of
 from ppt_dist.train.checkpoint import CheckpointStore, name_of
 from ppt_dist.train.engine import Engine, build_engine
 from ppt_dist.train.evaluate import evaluate, write_evaluation, write_looks
+from ppt_dist.train.folder import as_begun
 from ppt_dist.train.ledger import read_ledger, settle
 from ppt_dist.train.loop import train
 from ppt_dist.train.quarantine import Quarantine, most_quarantined
@@ -30,7 +32,7 @@ from ppt_dist.train.sources import (
     criterion_of,
     labels_of,
     parts_of,
-    shape_of,
+    plan_of,
     sources_of,
 )
 from ppt_dist.train.witness import Witness
@@ -63,13 +65,14 @@ def run_training(
     """
     torch.set_num_threads(run.engine.threads)
     torch.use_deterministic_algorithms(mode=True)
+    run = as_begun(run)
     journal = Journal(run.folder, f"rank-{ranks.rank.index}", attempt, on_event)
     manifests = {name: read_manifest(use.shards) for name, use in run.domains.items()}
     session = _Session(run, ranks, journal, manifests, attempt)
     reporter = Reporter(run, journal, speaks=ranks.rank.index == 0)
     with journal.phase("start"):
-        engine, saver = _build_engine(session), _saver(session)
         stream = _open_stream(session)
+        engine, saver = _build_engine(session), _saver(session, stream.plan)
         watched = Witness(stream, _records(run), ranks, run.engine.compare_every)
     try:
         with journal.phase("training"):
@@ -96,9 +99,10 @@ def _open_stream(session: _Session) -> Stream:
     engine = run.engine
     ahead = engine.ahead_mib << 20
     fetching = Fetching(engine.fetchers, ahead, session.fault, quarantine.take, engine.access)
-    known = read_ledger(run.folder).quarantined()
+    ledger = read_ledger(run.folder)
+    plan = plan_of(run, _records(run), ledger.eras(), ledger.skipped())
     sources = sources_of(run, session.manifests)
-    return open_stream(sources, shape_of(run), run.seed, ranks.rank, fetching, known)
+    return stream_of(plan, sources, ranks.rank, fetching, ledger.quarantined())
 
 
 def _records(run: RunConfig) -> dict[str, Records]:
@@ -121,11 +125,11 @@ def _build_engine(session: _Session) -> Engine:
     )
 
 
-def _saver(session: _Session) -> Saver:
+def _saver(session: _Session, plan: Plan) -> Saver:
     run = session.run
     facts = facts_of(run, session.manifests, session.attempt)
     store = CheckpointStore(run.folder, run.checkpoint.keep, session.fault)
-    return Saver(store, facts, session.ranks, session.journal)
+    return Saver(store, facts, session.ranks, session.journal, plan)
 
 
 def _evaluate(session: _Session, engine: Engine) -> None:

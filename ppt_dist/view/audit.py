@@ -11,10 +11,9 @@ from ppt_dist.stream.load import open_records
 from ppt_dist.stream.plan import Lot, Plan, Slot, assign
 from ppt_dist.stream.read import fingerprint
 from ppt_dist.stream.stand_in import stand_ins
-from ppt_dist.stream.stream import open_plan
 from ppt_dist.train.folder import check_claimed, read_folder
 from ppt_dist.train.ledger import gather
-from ppt_dist.train.sources import TRAIN, shape_of, sources_of
+from ppt_dist.train.sources import TRAIN, plan_of
 
 Fingerprint = str
 """16 hexadecimal digits, as in the events."""
@@ -152,10 +151,9 @@ def audit_run(folder: Path, on_step: Callable[[int, int], object]) -> Audit:
     check_claimed(run.model_copy(update={"runs": folder.parent, "name": folder.name}))
     access = run.engine.access
     records = {name: open_records(use.shards, TRAIN, access) for name, use in run.domains.items()}
-    manifests = {name: part.manifest for name, part in records.items()}
-    plan = open_plan(sources_of(run, manifests), shape_of(run), run.seed, access)
-    books = {name: Book(part.names, part.crc32) for name, part in records.items()}
     ledger = gather(folder)
+    plan = plan_of(run, records, ledger.eras(), ledger.skipped())
+    books = {name: Book(part.names, part.crc32) for name, part in records.items()}
     return audit(plan, books, ledger.quarantined(), read_events(folder), on_step)
 
 

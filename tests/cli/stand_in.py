@@ -91,9 +91,10 @@ def make_run(folder, names, steps):
     given = table(folder / "shards", names)
     config = parse(RunConfig, given, "test")
     digests = {}
-    for name, use in config.domains.items():
-        use.shards.mkdir(parents=True)
-        (use.shards / "manifest.json").write_text(make_manifest(name).to_json())
+    for name in config.domains:
+        packed = folder / "shards" / name
+        packed.mkdir(parents=True)
+        (packed / "manifest.json").write_text(make_manifest(name).to_json())
         digests[name] = make_manifest(name).digest()
     parts = Parts(6, 8, config.model.backbone, config.model.adapter, config.model.head)
     domains = with_vectors(dict.fromkeys(digests, torch.eye(3, 5)))

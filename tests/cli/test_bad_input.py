@@ -69,7 +69,7 @@ def edit(run_file, change):
     ("change", "told"),
     [
         (lambda t: t.update(stpes=3), "did you mean 'steps'"),
-        (lambda t: t["domains"]["s3dis"].update(weight=0.5), "domains.s3dis.weight"),
+        (lambda t: t["domains"]["s3dis"].update(weight=-1), "domains.s3dis.weight"),
         (lambda t: t["domains"]["s3dis"].update(shards="/nowhere/s3dis"), "ppt-dist pack s3dis"),
         (lambda t: t["engine"].update(stage=4), "engine.stage"),
     ],

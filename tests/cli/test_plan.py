@@ -86,3 +86,95 @@ def test_mixed_scenes_are_told_as_pairs_and_stay_among_the_scenes_of_their_rank(
             assert all(scene in ids for pair in part["mixed"] for scene in pair)
     for part in plan(run_file)["step"]["lots"][0]["micro"][0]:
         assert part["mixed"] == []
+
+
+def changed(run_file, tmp_path, change):
+    table = tomllib.loads(run_file.read_text())
+    change(table)
+    path = tmp_path / "changed.toml"
+    path.write_text(tomli_w.dumps(table))
+    return path
+
+
+def test_explained_shares_in_scenes_and_points_and_their_rounding_are_those_of_the_records(
+    run_file, tmp_path, packed
+):
+    def change(table):
+        table["lots"] |= {"unit": "points"}
+        table["domains"]["s3dis"] |= {"weight": 0.7, "scenes": 1}
+        table["domains"]["scannet"] |= {"weight": 0.3}
+
+    path = changed(run_file, tmp_path, change)
+    table = plan(path, "--explain")
+    rows, (asked,) = table["domains"], table["explain"]["asked"]
+    points = {}
+    for name, row in rows.items():
+        records = Records.open(packed / name, "train")
+        points[name] = row["draws"] * records.points.sum() / len(records)
+        assert row["draws"] == row["lots"] * {"scannet": 3, "s3dis": 1}[name]
+    for name, row in rows.items():
+        assert row["share_of_points"] == pytest.approx(points[name] / sum(points.values()))
+        assert asked["share"][name] == pytest.approx(row["share_of_points"], abs=0.05)
+        assert abs(asked["error"][name]) < 0.005
+    assert asked["asked"] == {"scannet": 0.3, "s3dis": 0.7}
+    assert sum(row["lots"] for row in rows.values()) == 60
+
+
+def test_explained_eras_and_limits_are_those_of_the_run(run_file, tmp_path):
+    def change(table):
+        table["eras"] = [{"step": 10, "weights": {"s3dis": 1}}, {"step": 20, "scenes": 2}]
+        table["domains"]["scannet"]["max_epochs"] = 6  # 12 draws of 2 scenes: 4 lots of 3
+        table["domains"]["scannet"]["weight"] = 1
+
+    table = plan(changed(run_file, tmp_path, change), "--explain")
+    assert [era["step"] for era in table["explain"]["eras"]] == [0, 4, 10, 20]
+    assert [sorted(era["period"]) for era in table["explain"]["eras"]][:2] == [
+        ["s3dis", "scannet"],
+        ["s3dis"],
+    ]
+    assert table["domains"]["scannet"]["epochs"] == 6.0
+    draws = table["domains"]["s3dis"]["draws"]
+    assert draws == (40 - 4) * 3 + 20 * 2
+
+
+def test_explained_loads_are_told_for_each_number_of_ranks(run_file, packed):
+    explained = plan(run_file, "--explain", "--ranks", "1,3")["explain"]
+    assert explained["efficiency"]["1"] == {"all": 1.0, "scannet": 1.0, "s3dis": 1.0}
+    assert all(0.3 < part < 1 for part in explained["efficiency"]["3"].values())
+    points = Records.open(packed / "scannet", "train").points
+    assert explained["voxels"]["3"]["scannet"] == max(points)
+    assert explained["voxels"]["1"]["scannet"] >= points.sum()
+
+
+def test_explained_bytes_are_those_of_the_tars(run_file, packed):
+    table = plan(run_file, "--explain", "--pace", 2.0)
+    sizes = {
+        name: Records.open(packed / name, "train").manifest.splits["train"] for name in WEIGHTS
+    }
+    whole = {name: sum(shard.size for shard in split.shards) for name, split in sizes.items()}
+    found = table["explain"]["bytes"]
+    draws = {name: row["draws"] for name, row in table["domains"].items()}
+    a_step = sum(draws[n] * whole[n] / sizes[n].scenes for n in draws) / 30
+    assert found["a_step"] == pytest.approx(a_step)
+    assert found["a_second"] == pytest.approx(2 * a_step)
+    assert found["all"] == sum(whole.values())
+    assert min(whole.values()) / 2 < found["in_flight"] <= sum(whole.values()) * 1.001
+
+
+def test_tables_say_what_the_json_says(run_file):
+    result = CliRunner().invoke(app, ["plan", str(run_file), "--explain", "--ranks", "1,3"])
+    assert result.exit_code == 0, result.output
+    for words in ("weights, by era", "load of ranks", "how random", "read for a step"):
+        assert words in result.output
+
+
+@pytest.mark.parametrize("ranks", ["1,4", "0", "two", "1,,3"])
+def test_numbers_of_ranks_that_cannot_be_are_refused(run_file, ranks):
+    with pytest.raises(BadInput, match=r"3 scenes|give a number of ranks"):
+        plan(run_file, "--explain", "--ranks", ranks)
+
+
+def test_a_budget_that_lots_exceed_is_refused_before_anything_starts(run_file, tmp_path):
+    path = changed(run_file, tmp_path, lambda t: t.update(engine={"budget": 1000}))
+    with pytest.raises(BadInput, match=r"may meet on one of 1 ranks.*engine.budget is 1,000"):
+        plan(path)

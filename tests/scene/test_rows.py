@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ppt_dist.scene.rows import bounds, mapped, scaled, squared_distances
+from ppt_dist.scene.rows import bounds, clipped, mapped, scaled, squared_distances
 
 
 @pytest.fixture
@@ -41,10 +41,16 @@ def test_distances_are_squares_of_euclids(rows):
     assert np.array_equal(squared_distances(rows, rows[3]), expected)
 
 
+def test_each_column_is_clipped_to_its_own_range(rows):
+    low, high = np.array([[-5, 0, -0.5], [5, 1, 20]], np.float32)
+    assert np.array_equal(clipped(rows, low, high), rows.clip(low, high))
+
+
 def test_no_pass_changes_the_rows_that_it_is_given(rows):
     before = rows.copy()
     rows.flags.writeable = False
     bounds(rows)
     mapped(rows, np.eye(3) * 2, np.ones(3))
     squared_distances(rows, rows[0])
+    clipped(rows, rows[0], rows[1])
     assert np.array_equal(rows, before)

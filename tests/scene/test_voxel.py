@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ppt_dist.scene.voxel import grid_sample, occupied_voxels
+from ppt_dist.scene.voxel import by_grid, grid_sample, occupied_voxels
 from ppt_dist.section import BadInput
 
 
@@ -70,3 +72,35 @@ def test_a_scan_that_is_too_wide_for_its_voxels_is_refused_with_advice():
     coord = np.array([[0, 0, 0], [3e6, 0, 0]], np.float32)
     with pytest.raises(BadInput, match="use a larger voxel"):
         grid_sample(coord, 1.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 7])
+def test_a_coordinate_that_is_not_a_finite_number_is_refused(value, row):
+    coord = points(20)
+    coord[row, 1] = value
+    with pytest.raises(BadInput, match="not finite numbers"):
+        grid_sample(coord, 0.1)
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 2**w - 1) for w in (21, 3, 9)]), max_size=40),
+    st.integers(0, 3),
+)
+def test_rows_are_grouped_by_cells_in_the_order_of_x_y_z(cells, seed):
+    grid = np.array(cells, np.int32).reshape(-1, 3)
+    groups = by_grid(grid)
+    assert list(map(tuple, grid[groups.first_of_each()].tolist())) == sorted(set(cells))
+    drawn = groups.one_of_each(np.random.default_rng(seed))
+    assert list(map(tuple, grid[drawn].tolist())) == sorted(set(cells))
+
+
+def test_draws_of_a_cell_are_those_of_the_first_day():
+    coord = np.repeat(np.arange(8, dtype=np.float32), 5)[:, None] * np.ones(3, np.float32)
+    rng = np.random.Generator(np.random.Philox(key=1))
+    assert (grid_sample(coord, 1.0, rng).chosen % 5).tolist() == [1, 4, 0, 0, 4, 0, 3, 1]
+
+
+def test_the_widest_scan_that_fits_keeps_its_cells():
+    coord = np.array([[0, 0, 0], [2**21 - 1, 2**21 - 1, 2**21 - 1], [5, 0, 2**20]], np.float32)
+    assert grid_sample(coord, 1.0).grid.tolist() == [[0, 0, 0], [5, 0, 2**20], [2**21 - 1] * 3]

@@ -1,5 +1,6 @@
 """Records from anywhere: the bytes of the local folder, or an error that says what to do."""
 
+import errno
 import os
 import pickle
 import shutil
@@ -9,16 +10,20 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ppt_dist.journal.retry import Unreachable
 from ppt_dist.section import BadInput
 from ppt_dist.shard.access import Access
 from ppt_dist.shard.cache import CacheConfig
 from ppt_dist.shard.damage import DamagedRecord
+from ppt_dist.shard.index import IndexEntry
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.member import members_of
 from ppt_dist.shard.place import place_of
 from ppt_dist.shard.records import Records
+from ppt_dist.shard.sequential import cut
 from tests import stores
 from tests.made_domain import make_domain
 
@@ -54,7 +59,7 @@ def test_an_object_store_gives_the_bytes_of_the_folder(packed, s3):
     assert read_manifest(place_of(f"{s3}/{DOMAIN}")) == read_manifest(packed / DOMAIN)
 
 
-def test_another_process_opens_a_client_of_its_own(packed, s3):
+def test_another_process_opens_a_client_of_its_own(s3):
     records = Records.open(place_of(f"{s3}/{DOMAIN}"), "train")
     before = all_of(records)
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -153,8 +158,8 @@ def test_what_does_not_pass_is_unreachable_and_no_damage(packed):
     assert len(told) == 4
 
 
-def test_a_place_that_nobody_serves_is_unreachable():
-    with stores.served(stores.faulty(None, [])) as url:
+def test_a_place_that_nobody_serves_is_unreachable(tmp_path):
+    with stores.served(stores.faulty(tmp_path, [])) as url:
         gone = url
     with pytest.raises(Unreachable, match=gone):
         Records.open(place_of(gone), "train", stores.HASTY)
@@ -239,7 +244,7 @@ def test_damage_in_a_tar_read_whole_is_of_that_record_alone(packed, tmp_path):
 
 
 def test_stock_webdataset_streams_the_same_records(packed):
-    from webdataset import WebDataset
+    from webdataset.compat import WebDataset
 
     records = Records.open(packed / DOMAIN, "train")
     ours = {
@@ -252,3 +257,63 @@ def test_stock_webdataset_streams_the_same_records(packed):
         for sample in WebDataset(tars, shardshuffle=False)
     }
     assert theirs == ours
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 20)), max_size=8),
+    st.integers(0, 30),
+    st.integers(1, 9),
+    st.integers(0, 200),
+)
+def test_a_tar_in_chunks_is_cut_along_its_index(layout, behind, chunk, length):
+    entries, at = [], 0
+    for gap, span in layout:
+        entries.append(IndexEntry("k", at + gap, span, 1, 1, 0))
+        at += gap + span
+    tar = bytes(i % 251 for i in range(at + behind))[:length]
+    chunks = iter([tar[i : i + chunk] for i in range(0, len(tar), chunk)])
+    assert list(cut(chunks, entries)) == [tar[e.offset : e.offset + e.span] for e in entries]
+    assert next(chunks, None) is None
+
+
+@pytest.mark.slow
+def test_processes_that_want_a_tar_at_once_stream_it_once(packed, tmp_path):
+    asked = []
+    access = Access(cache=CacheConfig(folder=tmp_path / "cache", mib=64), reading="whole")
+    with (
+        stores.served(stores.without_ranges(packed, asked)) as url,
+        ProcessPoolExecutor(3, get_context("spawn")) as pool,
+    ):
+        records = Records.open(place_of(f"{url}/{DOMAIN}"), "train", access)
+        for got in pool.map(all_of, [records] * 6):
+            assert got == local(packed)
+    assert sorted(path for path in asked if path.endswith(".tar")) == [
+        f"/{DOMAIN}/train-00000{n}.tar" for n in range(2)
+    ]
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO])
+def test_a_network_folder_that_falters_is_opened_and_read_again(packed, monkeypatch, number):
+    real, failures, told = os.preadv, [number] * 2, []
+
+    def falters(*arguments):
+        if failures:
+            raise OSError(failures.pop(), "faltered")
+        return real(*arguments)
+
+    records = Records.open(packed / DOMAIN, "train", stores.HASTY, told.append)
+    monkeypatch.setattr(os, "preadv", falters)
+    assert records.checked(1) == local(packed)[1]
+    assert len(told) == 2
+
+
+def test_an_error_of_a_folder_that_cannot_pass_is_raised_at_once(packed, monkeypatch):
+    def denies(*_):
+        raise PermissionError(errno.EACCES, "denied")
+
+    told = []
+    records = Records.open(packed / DOMAIN, "train", stores.HASTY, told.append)
+    monkeypatch.setattr(os, "preadv", denies)
+    with pytest.raises(PermissionError):
+        records.checked(1)
+    assert told == []

@@ -35,7 +35,7 @@ def sound(*names, start=0):
 
 def beside(bad):
     """A sound domain with one more record in training."""
-    return {"train": [sound("a", "b") + [bad]], "val": [sound("v", "w", start=10)]}
+    return {"train": [[*sound("a", "b"), bad]], "val": [sound("v", "w", start=10)]}
 
 
 def test_domains_as_packed_have_no_fault(packed, raw, tmp_path):
@@ -185,7 +185,9 @@ def test_bytes_between_a_member_and_the_next_are_found(tmp_path):
     content = memoryview(bytearray(records.read(0)))
     content[-1] = 1
     members = members_of(content, "a")
-    looked = Looked(records._entries[0][1], content, members, records[0], manifest, "train")
+    looked = Looked(
+        records._split.records[0].entry, content, members, records[0], manifest, "train"
+    )
 
     assert list(headers(looked)) == ["a.strength.npy is not padded with zeros"]
 
@@ -276,7 +278,7 @@ def test_a_damaged_record_can_be_excluded_and_other_damage_is_still_found(tmp_pa
     records = Records.open(tmp_path, "train")
     tar = tmp_path / "train-000000.tar"
     content = bytearray(tar.read_bytes())
-    content[records._entries[1][1].offset + 700] ^= 1
+    content[records._split.records[1].entry.offset + 700] ^= 1
     tar.write_bytes(content)
 
     left = exclude(tmp_path, validate(tmp_path, lambda *_: None), lambda *_: None)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ppt_dist.run import check_lots, load_run
 from ppt_dist.section import BadInput
+from ppt_dist.stream.era import steady
 from ppt_dist.stream.fetch import Fetching
 from ppt_dist.stream.plan import LotShape, Plan, deal
 from ppt_dist.stream.rank import Rank
@@ -19,7 +20,7 @@ from tests.stream.test_plan import COSTS, WEIGHTS, parts
 
 
 def planned(shape, seed=0):
-    return Plan(COSTS, WEIGHTS, shape, seed)
+    return Plan(COSTS, steady(WEIGHTS), shape, seed)
 
 
 def test_the_first_pairs_are_those_of_the_first_day():
@@ -36,8 +37,8 @@ def test_the_first_pairs_are_those_of_the_first_day():
 @given(parts(), st.floats(0, 1), st.integers(0, 500), st.integers(1, 6))
 def test_mixing_moves_no_scene_and_any_number_of_ranks_shares_the_same_pairs(parts, mix, t, ranks):
     costs, weights, shape, seed = parts
-    plain = Plan(costs, weights, shape, seed).lot(t)
-    lot = Plan(costs, weights, shape._replace(mix=mix), seed).lot(t)
+    plain = Plan(costs, steady(weights), shape, seed).lot(t)
+    lot = Plan(costs, steady(weights), shape._replace(mix=mix), seed).lot(t)
     assert [sorted(micro) for micro in lot.micro] == [sorted(micro) for micro in plain.micro]
     for units, shared in zip(lot.units, deal(lot, costs[lot.domain], ranks), strict=True):
         assert sorted(chain(*shared)) == sorted(units)
@@ -48,21 +49,21 @@ def test_mixing_moves_no_scene_and_any_number_of_ranks_shares_the_same_pairs(par
 @given(parts(), st.integers(0, 500))
 def test_a_lot_without_mixing_is_the_lot_it_always_was(parts, t):
     costs, weights, shape, seed = parts
-    lot = Plan(costs, weights, shape, seed).lot(t)
+    lot = Plan(costs, steady(weights), shape, seed).lot(t)
     assert all(len(unit) == 1 for units in lot.units for unit in units)
 
 
 @given(parts(), st.integers(0, 500))
 def test_all_scenes_of_a_mixed_micro_lot_are_in_pairs_but_an_odd_last_one(parts, t):
     costs, weights, shape, seed = parts
-    for units in Plan(costs, weights, shape._replace(mix=1.0), seed).lot(t).units:
+    for units in Plan(costs, steady(weights), shape._replace(mix=1.0), seed).lot(t).units:
         scenes = sum(map(len, units))
         assert sorted(map(len, units)) == [1] * (scenes % 2) + [2] * (scenes // 2)
 
 
 def test_pairs_are_neighbours_as_drawn_and_not_of_like_cost():
     costs = np.arange(1, 1001)
-    plan = Plan({"a": costs}, {"a": 1}, LotShape(24, 1, 1, mix=1.0), 3)
+    plan = Plan({"a": costs}, steady({"a": 1}), LotShape(24, 1, 1, mix=1.0), 3)
     drawn = [plan.slot("a", p) for p in range(24)]
     (units,) = plan.lot(0).units
     assert list(units) == [tuple(drawn[i : i + 2]) for i in range(0, 24, 2)]

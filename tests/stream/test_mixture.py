@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppt_dist.stream.mixture import Mixture, deviation, largest_deficit, tijdeman
@@ -22,6 +22,7 @@ def test_the_published_mixture_takes_turns_as_on_the_first_day():
     assert [turn.occurrence for turn in turns] == [0, 0, 1, 0, 2, 1, 3, 4, 2, 5, 1, 6, 3, 7]
 
 
+@settings(max_examples=40)
 @given(WEIGHTS)
 def test_no_prefix_strays_by_a_whole_lot_and_a_period_is_exact(weights):
     mixture, total = named(weights), sum(weights)
@@ -33,6 +34,7 @@ def test_no_prefix_strays_by_a_whole_lot_and_a_period_is_exact(weights):
         for name, weight in zip(mixture.names, mixture.weights, strict=True):
             assert abs(counts[name] - Fraction(weight * (t + 1), total)) < 1
             assert mixture.count(name, t + 1) == counts[name]
+        assert mixture.lot_of(turn.domain, turn.occurrence) == t
     assert counts == {n: 2 * w for n, w in zip(mixture.names, mixture.weights, strict=True)}
 
 
@@ -48,3 +50,12 @@ def test_where_largest_deficit_strays_by_a_whole_lot_tijdemans_table_is_taken():
     weights = [50, 30, *[1] * 30]
     assert deviation(largest_deficit(weights), weights) >= 1
     assert deviation(named(weights).table, weights) < 1
+
+
+@settings(max_examples=40)
+@given(WEIGHTS, st.integers(0, 10**12))
+def test_any_stretch_of_whole_periods_holds_each_domain_as_often_as_its_weight(weights, start):
+    """So shares are right wherever a run begins or ends, as sampling them by chance would not."""
+    mixture, total = named(weights), sum(weights)
+    for name, weight in zip(mixture.names, mixture.weights, strict=True):
+        assert mixture.count(name, start + 3 * total) - mixture.count(name, start) == 3 * weight

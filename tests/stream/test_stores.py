@@ -8,8 +8,10 @@ import tomli_w
 from typer.testing import CliRunner
 
 from ppt_dist.cli import app
+from ppt_dist.journal.retry import Unreachable
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
+from ppt_dist.shard.cache import CacheConfig
 from ppt_dist.shard.manifest import read_manifest
 from ppt_dist.shard.place import Url
 from ppt_dist.stream.fetch import Fetching
@@ -76,7 +78,7 @@ def test_a_run_over_s3_sees_what_it_sees_locally(tmp_path, s3, local):
 @pytest.mark.slow
 def test_a_fetcher_reads_s3_through_the_cache_with_the_same_bytes(tmp_path, s3, local):
     run = load(tmp_path, s3, fetchers=1, cache={"folder": "cache", "mib": 64})
-    assert run.engine.cache.folder == tmp_path / "cache"
+    assert run.engine.cache == CacheConfig(folder=tmp_path / "cache", mib=64)
     assert batches(run) == (local, [])
     kept = [path.name for path in (tmp_path / "cache").iterdir() if path.name[0] != "."]
     assert sorted(name.rpartition("-")[2] for name in kept) == ["0", "0", "1", "1"]
@@ -89,6 +91,29 @@ def test_whole_tars_from_a_plain_web_server_give_the_same_lots(packed, tmp_path,
         run = load(tmp_path, url, reading="whole", cache={"folder": "cache", "mib": 64})
         assert batches(run) == (local, [])
     assert sum("train" in path and path.endswith(".tar") for path in asked) == len(NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fetchers", [0, 1])
+def test_what_a_store_fails_at_for_a_while_is_told_and_changes_no_byte(
+    packed, tmp_path, local, fetchers
+):
+    faults = [stores.fails(503), stores.resets, stores.cuts_off]
+    with stores.served(stores.faulty(packed, faults)) as url:
+        run = load(tmp_path, url, fetchers=fetchers, retries={"first": 0.01})
+        found, told = batches(run)
+    assert found == local
+    assert len(told) == 3
+    assert all("retry " in sentence and ".tar" in sentence for sentence in told)
+
+
+@pytest.mark.slow
+def test_a_store_that_stays_away_ends_the_run_as_unreachable(packed, tmp_path):
+    with (
+        stores.served(stores.faulty(packed, [stores.fails(500)] * 999)) as url,
+        pytest.raises(Unreachable, match="given up after 3 tries"),
+    ):
+        batches(load(tmp_path, url, fetchers=1, retries={"first": 0.01, "times": 2}))
 
 
 def test_a_store_without_ranges_ends_the_run_and_quarantines_nothing(packed, tmp_path):
@@ -124,3 +149,9 @@ def test_info_counts_a_domain_in_a_store(s3, packed):
     )
     assert far.exit_code == 0, far.output
     assert far.output == near.output
+
+
+def test_what_reads_every_byte_asks_for_a_folder(s3):
+    result = CliRunner().invoke(app, ["validate", f"{s3}/s3dis"])
+    assert result.exit_code == 2
+    assert "copy it into a folder" in " ".join(result.output.split())

@@ -4,10 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ppt_dist.scene.augment.geometry import Clamp, Jitter, Rotate
+from ppt_dist.scene.augment.colour import (
+    ChromaticAutoContrast,
+    ChromaticJitter,
+    ChromaticTranslation,
+)
+from ppt_dist.scene.augment.elastic import ElasticDistortion
+from ppt_dist.scene.augment.geometry import Center, Clamp, Flip, Jitter, Rotate, Scale
+from ppt_dist.scene.augment.sampling import Dropout
 from ppt_dist.scene.scene import Scene
-from ppt_dist.stream.voxelise import Voxelise, crop, scene_generator
+from ppt_dist.stream.voxelise import Voxelise, crop, cut, scene_generator
 
 
 @pytest.fixture
@@ -105,6 +114,15 @@ def test_a_crop_keeps_the_voxels_nearest_to_one_of_them_in_their_order():
     assert np.array_equal(crop(coord, None, np.random.default_rng(1)), np.arange(200))
 
 
+@given(st.integers(1, 80), st.integers(1, 80), st.integers(0, 5))
+def test_a_crop_is_the_head_of_a_stable_sort_by_distance_also_among_equals(voxels, most, seed):
+    coord = np.random.default_rng(seed).integers(0, 4, (voxels, 3)).astype(np.float32)
+    kept = crop(coord, most, np.random.default_rng(seed))
+    center = np.random.default_rng(seed).integers(voxels) if voxels > most else 0
+    order = np.argsort(np.square(coord - coord[center]).sum(axis=1), kind="stable")
+    assert kept.tolist() == (sorted(order[:most].tolist()) if voxels > most else [*range(voxels)])
+
+
 def test_a_share_keeps_that_part_of_the_voxels_nearest_to_one_of_them(scene):
     whole = voxelise().train(scene, np.random.default_rng(0))
     part = voxelise(crop_share=0.6).train(scene, np.random.default_rng(0))
@@ -144,3 +162,72 @@ def test_evaluation_clamps_as_training_does_and_every_point_keeps_its_voxel(scen
     assert voxels.feat.max(axis=0).tolist() == high.tolist()
     cells = np.floor(scene.coord.clip(low, high) / np.float32(0.2)).astype(int)
     assert np.array_equal(voxels.grid[voxels.inverse], cells - cells.min(axis=0))
+
+
+INDOOR = (
+    Center(),
+    Dropout(share=0.5),
+    Rotate(),
+    Rotate(axis="x", angle=0.015625),
+    Scale(),
+    Flip(),
+    Jitter(),
+    ElasticDistortion(),
+    ChromaticAutoContrast(share=0.5),
+    ChromaticTranslation(),
+    ChromaticJitter(),
+)
+
+
+def test_the_last_steps_that_tint_points_by_themselves_are_cut_off_and_no_others():
+    tints = (ChromaticTranslation(), ChromaticJitter())
+    assert cut((*INDOOR[:-2], *tints)) == (INDOOR[:-2], tints)
+    assert cut((*tints, Jitter())) == ((*tints, Jitter()), ())
+    assert cut(tints) == ((), tints)
+    assert cut((ChromaticJitter(), ChromaticAutoContrast(), tints[0])) == (
+        (ChromaticJitter(), ChromaticAutoContrast()),
+        (tints[0],),
+    )
+
+
+def test_colours_that_are_tinted_after_the_crop_have_the_spread_of_their_law(scene):
+    grey = replace(scene, color=np.full_like(scene.color, 128))
+    whole = voxelise(channels=("color",), augment=(ChromaticJitter(share=1, std=0.05),), crop=400)
+    feat = whole.train(grey, np.random.default_rng(0)).feat
+    assert feat.std() == pytest.approx(0.05, rel=0.1)
+    assert feat.mean() == pytest.approx(128 / 255, abs=0.01)
+
+
+@pytest.mark.parametrize("epoch", range(6))
+def test_the_indoor_chain_gives_finite_features_in_range_and_leaves_the_scene_alone(scene, epoch):
+    before = [array.copy() for array in (scene.coord, scene.color, scene.normal, scene.segment)]
+    whole = voxelise(channels=("color", "normal"), augment=INDOOR, crop=200)
+    voxels = whole.train(scene, scene_generator(0, "scannet", epoch, scene.name))
+    assert len(voxels.grid) == len(np.unique(voxels.grid, axis=0)) == 200
+    assert voxels.feat[:, :3].min() >= 0
+    assert voxels.feat[:, :3].max() <= 1
+    assert np.linalg.norm(voxels.feat[:, 3:], axis=1) == pytest.approx(1, abs=1e-5)
+    after = (scene.coord, scene.color, scene.normal, scene.segment)
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_what_no_channel_reads_changes_no_byte(scene):
+    bare = replace(scene, color=None, normal=None, strength=np.ones(500, np.float32))
+    one, other = (
+        voxelise(channels=("height",), augment=INDOOR).train(s, np.random.default_rng(3))
+        for s in (scene, bare)
+    )
+    assert one.feat.tobytes() == other.feat.tobytes()
+    assert one.grid.tobytes() == other.grid.tobytes()
+
+
+def test_the_outdoor_chain_keeps_points_in_the_scaled_box_and_strength_with_its_point(scene):
+    sweep = replace(scene, color=None, normal=None, strength=scene.segment.astype(np.float32) / 4)
+    box = (-1.0, -1.0, 5.2, 1.0, 1.0, 6.0)
+    chain = (Rotate(share=0.5), Clamp(box=box), Scale(), Flip(), Jitter())
+    whole = voxelise(edge=0.05, channels=("coord", "strength"), center=False, augment=chain)
+    for epoch in range(6):
+        voxels = whole.train(sweep, scene_generator(0, "nuscenes", epoch, sweep.name))
+        assert np.abs(voxels.feat[:, :2]).max() <= 1.1 + 0.02
+        assert voxels.feat[:, 2].max() <= 6.6 + 0.02
+        assert np.array_equal(voxels.feat[:, 3], voxels.label.astype(np.float32) / 4)

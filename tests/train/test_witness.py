@@ -4,6 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from ppt_dist.shard.access import PLAIN
 from ppt_dist.stream.fetch import Fetching
 from ppt_dist.stream.load import open_records
 from ppt_dist.stream.plan import LotShape
@@ -25,7 +26,7 @@ def watched(packed, ranks, every, on_damaged=None):
     sources = {name: Source(packed / name, weight, VOXELISE) for name, weight in SCENES.items()}
     fetching = Fetching(0, 1, print, *([on_damaged] if on_damaged else []))
     stream = open_stream(sources, SHAPE, 0, ranks.rank, fetching)
-    records = {name: open_records(packed / name, "train") for name in SCENES}
+    records = {name: open_records(packed / name, "train", PLAIN) for name in SCENES}
     return Witness(stream, records, ranks, every)
 
 

@@ -83,6 +83,10 @@ class ChromaticJitter(Section):
         return replace(scene, color=_kept_in_range(color))
 
 
+TINTS = (ChromaticTranslation, ChromaticJitter)
+"""Those that treat each point by itself, whatever others there are."""
+
+
 def levels(color: np.ndarray) -> Float32[np.ndarray, "points 3"]:
     """The levels of a scene as floats."""
     return color.astype(np.float32, copy=False)

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from pydantic import AfterValidator, Field, PositiveFloat
 
 from ppt_dist.scene.augment.noise import noise
-from ppt_dist.scene.rows import bounds, mapped, scaled
+from ppt_dist.scene.rows import bounds, clipped, mapped, scaled
 from ppt_dist.scene.scene import Scene
 from ppt_dist.section import Section
 
@@ -124,7 +124,7 @@ class Clamp(Section):
         if self.box is None:
             raise ValueError("clamp was given no box")
         low, high = np.array(self.box, np.float32).reshape(2, 3)
-        return replace(scene, coord=scene.coord.clip(low, high))
+        return replace(scene, coord=clipped(scene.coord, low, high))
 
 
 def rotation(axis: Literal["x", "y", "z"], angle: float) -> Float64[np.ndarray, "3 3"]:

@@ -26,10 +26,10 @@ class Dropout(Section):
     """Part of the points that is lost."""
 
     def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
-        """The scene, thinner or as it was; at least one point stays."""
+        """The scene, thinner or as it was; at least one point stays, if there is any."""
         if rng.random() >= self.share:
             return scene
-        kept = max(int(len(scene) * (1 - self.ratio)), 1)
+        kept = min(max(int(len(scene) * (1 - self.ratio)), 1), len(scene))
         return scene.take(_some(len(scene), kept, rng))
 
 

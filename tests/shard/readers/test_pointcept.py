@@ -12,6 +12,7 @@ from ppt_dist.shard.readers import pointcept
 from ppt_dist.shard.readers.pointcept import as_pointcept
 from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import find_recipe
+from ppt_dist.shard.scan import find_scans
 from tests.pointcept_folders import save
 
 
@@ -118,6 +119,17 @@ NAN = np.array([[0, 0, np.nan]] * 4, np.float32)
 def test_a_file_that_is_not_what_it_should_be_is_refused_by_name(tmp_path, changes, reason):
     with pytest.raises(BadInput, match=reason):
         read(tmp_path / "a", **changes)
+
+
+def test_a_header_that_is_no_python_is_refused_in_a_scan_of_its_own_too(tmp_path):
+    path = tmp_path / "scan.npy"
+    np.save(path, np.zeros((4, 3), np.float32))
+    path.write_bytes(path.read_bytes().replace(b"(4, 3)", b"((4, 3"))
+    recipe, beside = find_recipe("s3dis")
+    (scan,) = find_scans(path, recipe, beside)
+
+    with pytest.raises(BadInput, match=r"scan\.npy: not an \.npy file of numbers"):
+        scan.read()
 
 
 @given(st.integers(0, 200), st.binary(max_size=3), st.sampled_from(["segment", "coord", "color"]))
