@@ -90,8 +90,9 @@ def cells_of(coord: Float32[np.ndarray, "points 3"], edge: float) -> Cells:
     Raises:
         BadInput: as `grid_sample`.
     """
-    low, high = (np.floor(side / np.float32(edge)) for side in bounds(coord))
-    last = high - low
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+        low, high = (np.floor(side / np.float32(edge)) for side in bounds(coord))
+        last = high - low
     if not np.isfinite(last).all():
         raise BadInput(_NOT_NUMBERS)
     widest = int(last.max()) + 1

@@ -8,6 +8,7 @@ import numpy as np
 from ppt_dist.scene.scene import UNLABELLED, Scene
 from ppt_dist.section import BadInput
 from ppt_dist.shard.readers import find_reader
+from ppt_dist.shard.readers.arrays import load_array
 from ppt_dist.shard.readers.normals import of_mesh, of_points
 from ppt_dist.shard.readers.ply import columns, read_ply
 from ppt_dist.shard.readers.reading import Raw, check_scene
@@ -108,10 +109,7 @@ def _from_ply(path: Path) -> Scene:
 
 
 def _from_npy(path: Path) -> Scene:
-    try:
-        table = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise BadInput(f"{path}: not an .npy file of numbers: {error}") from None
+    table = load_array(path)
     if table.ndim != 2 or table.shape[1] not in {3, 6, 9} or table.dtype.kind not in "fiu":
         raise BadInput(
             f"{path}: {table.dtype} of shape {table.shape}; columns must be x y z, "

@@ -31,7 +31,7 @@ class Reader(Protocol):
         ...
 
 
-_PARTS = {"reading", "ply", "normals", "label_table", "views"}
+_PARTS = {"arrays", "reading", "ply", "normals", "label_table", "views"}
 """Modules here that readers are made of."""
 
 

@@ -6,7 +6,6 @@ Format of Pointcept at d74c646 (``datasets/defaults.py``, ``datasets/preprocessi
 never guessed: a colour that could be of 0 to 1, or a class that the recipe lacks, is refused.
 """
 
-import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from pydantic import PositiveInt
 
 from ppt_dist.scene.scene import UNLABELLED, Scene
 from ppt_dist.section import BadInput, Section, parse
+from ppt_dist.shard.readers.arrays import load_array
 from ppt_dist.shard.readers.normals import of_points
 from ppt_dist.shard.readers.reading import Raw, Reading, check_scene, packed_ids
 from ppt_dist.shard.recipe import Recipe
@@ -23,8 +23,6 @@ from ppt_dist.shard.recipe import Recipe
 UNLABELLED_SPLIT = "test"
 """Split whose scenes may have no segment file; in another one it was lost."""
 LONGEST_NORMAL = 1.01
-_NO_ARRAY = (ValueError, EOFError, MemoryError, SyntaxError, TypeError, tokenize.TokenError)
-"""What numpy raises over a file that is no array; a pickle is a `ValueError`."""
 
 
 class Options(Section):
@@ -69,7 +67,7 @@ class _Files(NamedTuple):
         path = self.place / f"{name}.npy"
         if not path.is_file():
             return None
-        array = _load(path)
+        array = _numbers(path)
         if array.ndim == 1 and width == 1:
             array = array[:, None]
         if array.shape != (self.points, width):
@@ -107,17 +105,10 @@ def read(scene_id: str, place: Path, raw: Raw) -> Reading:
     return Reading(check_scene(scene, place), notes)
 
 
-def _load(path: Path) -> np.ndarray:
-    """An array of numbers; a pickle in it is refused and not run."""
-    try:
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-            more = file.read(1)
-    except _NO_ARRAY as error:
-        raise BadInput(f"{path}: not an .npy file of numbers: {error}") from None
-    if more or array.dtype.kind not in "fiu":
-        what = "bytes behind the array" if more else f"{array.dtype}, not numbers"
-        raise BadInput(f"{path}: {what}")
+def _numbers(path: Path) -> np.ndarray:
+    array = load_array(path)
+    if array.dtype.kind not in "fiu":
+        raise BadInput(f"{path}: {array.dtype}, not numbers")
     return array
 
 
@@ -125,7 +116,7 @@ def _coord(place: Path) -> Float32[np.ndarray, "points 3"]:
     path = place / "coord.npy"
     if not path.is_file():
         raise BadInput(f"{path}: no such file: a preprocessed scene is a folder that has one")
-    array = _load(path)
+    array = _numbers(path)
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind != "f":
         raise BadInput(f"{path}: {array.dtype} of shape {array.shape}, not floats of [points, 3]")
     if not len(array):
