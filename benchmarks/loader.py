@@ -78,8 +78,7 @@ def _trial(opened: Callable[[ExitStack], Iterator[object]], count: int) -> Calla
             next(scenes)
             before = _cpu_seconds()
             taken = timed(lambda: sum(1 for _ in islice(scenes, count)))
-            taken = taken._replace(cpu=_cpu_seconds() - before)
-        return taken
+            return taken._replace(cpu=_cpu_seconds() - before)
 
     return trial
 
