@@ -30,6 +30,8 @@ from ppt_dist.stream.voxelise import Voxelise, scene_generator
 from ppt_dist.train.sources import TRAIN
 
 DOMAIN = "scannet"
+WARM = 8
+"""Scenes that are not counted: a new process has its memory and kernels only after some."""
 BARE, ONE, NONE = "bare loop", "one fetcher", "in the process itself"
 
 
@@ -38,7 +40,7 @@ class Size(NamedTuple):
 
     rooms: int
     scenes: int
-    """Of a trial, after a first one that is not counted."""
+    """Of a trial, after those that are not counted."""
     rounds: int
 
 
@@ -75,7 +77,8 @@ def _trial(opened: Callable[[ExitStack], Iterator[object]], count: int) -> Calla
     def trial() -> Taken:
         with ExitStack() as stack:
             scenes = opened(stack)
-            next(scenes)
+            for _ in islice(scenes, WARM):
+                pass
             before = _cpu_seconds()
             taken = timed(lambda: sum(1 for _ in islice(scenes, count)))
             return taken._replace(cpu=_cpu_seconds() - before)
