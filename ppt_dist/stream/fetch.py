@@ -103,6 +103,9 @@ class Fetchers:
 
     def _order_ahead(self, rest: Iterator[Order], line: deque[_Ticket]) -> bool:
         """Hand out work up to the limit; whether any is in the making."""
+        for fetcher in self._fetchers:
+            if not fetcher.process.is_alive():
+                self._replace(fetcher)
         size = sum(ticket.order.size for ticket in line)
         while len(line) <= self._how.processes or (
             size < self._how.ahead and len(line) < MOST_AHEAD
@@ -150,18 +153,22 @@ class Fetchers:
         """A new process in its place does all that it had to do."""
         self._how.on_fault("a fetcher died: replaced, its work is done again")
         _end(fetcher)
-        first = fetcher.open[0]
-        first.deaths += 1
-        if first.deaths > REPLACEMENTS:
-            raise RuntimeError(
-                f"fetchers died {first.deaths} times over the same work, {first.order}: see the "
-                "system's log for the reason (memory?), or set engine.fetchers to 0 to load in "
-                "the rank"
-            )
+        if fetcher.open:
+            _count_death(fetcher.open[0])
         fresh = _start(self._load)
         fetcher.process, fetcher.connection = fresh.process, fresh.connection
         for ticket in fetcher.open:
             _send(fetcher, ticket)
+
+
+def _count_death(ticket: _Ticket) -> None:
+    """A process died over this work, as far as one can tell."""
+    ticket.deaths += 1
+    if ticket.deaths > REPLACEMENTS:
+        raise RuntimeError(
+            f"fetchers died {ticket.deaths} times over the same work, {ticket.order}: see the "
+            "system's log for the reason (memory?), or set engine.fetchers to 0 to load in the rank"
+        )
 
 
 def _start(load: Load) -> _Fetcher:

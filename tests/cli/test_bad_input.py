@@ -146,12 +146,12 @@ def test_a_finished_run_says_so_and_changes_nothing(trained):
 
 
 @pytest.mark.slow
-def test_a_changed_mixture_under_the_same_name_is_refused(trained, monkeypatch, capsys):
+def test_another_size_of_lots_under_the_same_name_is_refused(trained, monkeypatch, capsys):
     run_file = trained.parent / "mine.toml"
-    edit(run_file, lambda t: t["domains"]["s3dis"].update(weight=3))
+    edit(run_file, lambda t: t["lots"].update(scenes=3))
     before = files(trained)
     said = refusal(monkeypatch, capsys, "train", run_file, "--local")
-    assert "domains.s3dis.weight was 1, is 3" in said
+    assert "lots.scenes was 2, is 3" in said
     assert files(trained) == before
 
 

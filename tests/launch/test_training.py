@@ -49,7 +49,7 @@ def test_every_zero_stage_trains_through_ray_with_the_losses_of_stage_0(runs):
     for name in STAGES[1:]:
         theirs = losses(runs[name])["rank-0", 1]
         for step, values in first.items():
-            assert theirs[step] == pytest.approx(values, rel=1e-4), (name, step)
+            assert theirs[step] == pytest.approx(values, rel=1e-3), (name, step)
         assert (runs[name] / f"evaluation/step-{SHORT:08d}.json").exists()
 
 

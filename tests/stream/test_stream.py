@@ -115,6 +115,22 @@ def test_a_killed_fetcher_is_replaced_and_no_byte_changes(packed, calm):
 
 
 @pytest.mark.slow
+def test_the_death_of_an_idle_fetcher_is_told_at_the_next_step(packed, calm):
+    faults = []
+    ahead = 1 << 30  # all that there is: it has nothing left to do
+    stream = open_stream(sources(packed), SHAPE, 0, ALONE, Fetching(1, ahead, faults.append))
+    fetched = stream.steps(0, 4)
+    seen = [next(fetched) for _ in range(3)]
+    (fetcher,) = multiprocessing.active_children()
+    fetcher.kill()
+    fetcher.join()
+    seen.append(next(fetched))
+    stream.close()
+    assert lots(seen) == calm
+    assert len(faults) == 1
+
+
+@pytest.mark.slow
 def test_fetchers_that_always_die_end_with_advice():
     faults = []
     fetchers = Fetchers(_dies, Fetching(1, 1, faults.append))
