@@ -174,10 +174,12 @@ class _Reader:
 
     def match(self, step: int, lot: Lot, found: Mapping[int, list[Fingerprint]]) -> _Taken:
         """Who was read for whom, rank by rank and slot by slot."""
-        micro = assign(lot, self._plan.costs[lot.domain], len(found))
+        of = max(found) + 1
+        micro = assign(lot, self._plan.costs[lot.domain], of)
         turns: list[tuple[Slot, bool]] = []
         missing, strange, ranks = [], [], []
-        for rank, reads in found.items():
+        for rank in range(of):
+            reads = found.get(rank, [])
             slots = chain.from_iterable(part[rank] for part in micro)
             for slot, read in zip_longest(slots, reads):
                 options = self._options(lot.domain, slot) if slot else []

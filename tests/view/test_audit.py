@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ import pytest
 from ppt_dist.journal.journal import read_events
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
+from ppt_dist.shard.records import Records
+from ppt_dist.stream.era import steady
+from ppt_dist.stream.plan import LotShape, Plan, assign
 from ppt_dist.stream.rank import Rank
+from ppt_dist.stream.read import fingerprint
 from ppt_dist.train.folder import claim
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.session import run_training
-from ppt_dist.view.audit import audit_run, lineage
+from ppt_dist.view.audit import Book, audit, audit_run, lineage
 from tests.damage import copy_damaged
 from tests.small_run import write_run_file
 from tests.swap import swapped
@@ -107,3 +112,32 @@ def test_other_packed_data_are_refused(trained, tmp_path):
     (copied / "data.json").write_text(json.dumps(data | {"s3dis": "0" * 64}))
     with pytest.raises(BadInput, match=r"domains\.s3dis"):
         audit_run(copied, quiet)
+
+
+def test_a_rank_whose_events_are_lost_is_a_finding(packed):
+    records = Records.open(packed / "s3dis", "train")
+    shape = LotShape(scenes=3, micro=1, a_step=1, window=1)
+    plan = Plan({"s3dis": records.cost}, steady({"s3dis": 1}), shape, 0)
+    (lot,) = plan.step(0)
+    (parts,) = assign(lot, records.cost, 3)
+    prints = [
+        [
+            f"{fingerprint('s3dis', records.names[s.scene], records.crc32[s.scene]):016x}"
+            for s in own
+        ]
+        for own in parts
+    ]
+
+    def events(rank):
+        own = {"attempt": 1, "writer": f"rank-{rank}"}
+        lots = [{"lot": 0, "read": prints[rank]}]
+        return [
+            own | {"event": "training", "start": 0},
+            own | {"event": "step", "step": 0, "lots": lots},
+        ]
+
+    books = {"s3dis": Book(records.names, records.crc32)}
+    for ranks in ((0, 1, 2), (1, 2), (0, 2), (2,)):
+        found = audit(plan, books, {}, chain.from_iterable(map(events, ranks)), quiet)
+        lost = {0, 1, 2} - set(ranks)
+        assert {rank for finding in found.findings for rank in finding.ranks} == lost
