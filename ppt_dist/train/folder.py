@@ -89,9 +89,25 @@ def _manifest(name: str, place: Place, access: Access) -> Manifest:
 
 
 def as_begun(run: RunConfig) -> RunConfig:
-    """The claimed run with the weights that it began with: the ledger has those of later eras."""
+    """The claimed run with the weights that it began with: the ledger has those of later eras.
+
+    Raises:
+        BadInput: the folder is a run's over other domains.
+    """
     begun = read_folder(run.folder).domains
+    if begun.keys() != run.domains.keys():
+        raise BadInput(
+            f"{run.folder} belongs to a run over {', '.join(sorted(begun))}, this one is over "
+            f"{', '.join(sorted(run.domains))}: give it another name"
+        )
     return _with_weights(run, {name: use.weight for name, use in begun.items()})
+
+
+def as_continued(run: RunConfig) -> tuple[RunConfig, Ledger]:
+    """The claimed run as it began, and its ledger as the next start would have it."""
+    begun = as_begun(run)
+    weights = {name: use.weight for name, use in begun.domains.items()}
+    return begun, _with_mixture(gather(run.folder), run, weights, newest_step(run.folder))
 
 
 def _continued(

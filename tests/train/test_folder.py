@@ -11,7 +11,7 @@ from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
 from ppt_dist.stream.asked import EraChange
 from ppt_dist.train.checkpoint import name_of
-from ppt_dist.train.folder import claim, read_folder
+from ppt_dist.train.folder import as_continued, claim, read_folder
 from ppt_dist.train.ledger import gather
 from ppt_dist.train.sources import course_of_run
 from tests.small_run import write_run_file
@@ -146,6 +146,22 @@ def test_another_mixture_at_a_restart_opens_an_era_and_keeps_the_weights_of_the_
     claim(weighed(run_file, 2))
     assert opened(run) == [(2, 5), (3, 2)]
     assert read_folder(run.folder) == run
+
+
+def test_a_changed_mixture_is_told_before_it_is_entered(run_file):
+    run = load_run(run_file)
+    claim(run)
+    committed(run, 2)
+    begun, ledger = as_continued(weighed(run_file, 5))
+    assert begun == run
+    assert [(era.step, era.weights) for era in ledger.eras()] == [(2, {"scannet": 5, "s3dis": 1})]
+    assert opened(run) == []
+
+
+def test_a_plan_of_other_domains_than_the_folders_is_refused(run_file):
+    claim(load_run(run_file))
+    with pytest.raises(BadInput, match="over s3dis, scannet, this one is over s3dis: give"):
+        as_continued(changed(run_file, lambda t: t["domains"].pop("scannet")))
 
 
 def test_an_era_that_cannot_be_planned_is_refused_and_not_entered(run_file):
