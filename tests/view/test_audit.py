@@ -16,7 +16,8 @@ from ppt_dist.stream.era import steady
 from ppt_dist.stream.plan import LotShape, Plan, assign
 from ppt_dist.stream.rank import Rank
 from ppt_dist.stream.read import fingerprint
-from ppt_dist.train.folder import claim
+from ppt_dist.train.folder import STOP, claim
+from ppt_dist.train.ledger import gather
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.session import run_training
 from ppt_dist.view.audit import Book, audit, audit_run, lineage
@@ -77,6 +78,33 @@ def test_quarantined_scenes_are_told_apart(packed, tmp_path):
     assert found.clean
     assert sum(part.stood_in for part in found.coverage) > 0
     assert {e["event"] for e in read_events(folder)} >= {"quarantine", "finished"}
+
+
+@pytest.mark.slow
+def test_a_run_whose_mixture_came_and_went_at_restarts_is_clean(packed, tmp_path):
+    def attempt(number, weight, stops):
+        path = write_run_file(tmp_path, packed, "mine", 6, stage="plain", ranks=1, fetchers=0)
+        text = path.read_text()
+        assert text.count("weight = 2") == 1
+        path.write_text(text.replace("weight = 2", f"weight = {weight}"))
+        run = load_run(path)
+        claim(run)
+        stop = run.folder / STOP
+        stop.touch() if stops else stop.unlink()
+        run_training(run, Ranks(Rank(0, 1)), number, lambda _: None)
+        return audit_run(run.folder, quiet)
+
+    weights = (2, 5, 2, 5, 5)
+    for number, weight in enumerate(weights, 1):
+        found = attempt(number, weight, number < len(weights))
+        assert found.clean
+    assert found.steps == 6
+    eras = [
+        (era.step, era.weights["scannet"])
+        for era in gather(tmp_path / "mine").eras()
+        if era.weights
+    ]
+    assert eras == [(1, 5), (2, 2), (3, 5)]
 
 
 def test_an_attempt_takes_back_the_steps_after_its_start():
