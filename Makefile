@@ -38,7 +38,7 @@ check: install
 
 # Ten minutes on two cores that other programs share; less on quiet ones.
 bench: install
-	for part in pack decode codecs training overhead; do \
+	for part in pack training overhead data_plane; do \
 	  $(BIN)/python -m benchmarks.$$part --json bench/$$part.json || exit; \
 	done
 

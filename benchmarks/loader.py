@@ -13,8 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import psutil
+
 from benchmarks.measure import Comparison, Report, Taken, interleaved, run, timed
-from benchmarks.peers import Opened, peers_of
+from benchmarks.peers import peers_of, versions
 from benchmarks.rooms import pack_rooms
 from ppt_dist.launch.demo import CONFIGS
 from ppt_dist.run import load_run
@@ -28,6 +30,8 @@ from ppt_dist.stream.voxelise import Voxelise, scene_generator
 from ppt_dist.train.sources import TRAIN
 
 DOMAIN = "scannet"
+WARM = 8
+"""Scenes that are not counted: a new process has its memory and kernels only after some."""
 BARE, ONE, NONE = "bare loop", "one fetcher", "in the process itself"
 
 
@@ -36,7 +40,7 @@ class Size(NamedTuple):
 
     rooms: int
     scenes: int
-    """Of a trial, after a first one that is not counted."""
+    """Of a trial, after those that are not counted."""
     rounds: int
 
 
@@ -56,7 +60,7 @@ def measure(size: Size) -> Report:
         points = open_records(folder, TRAIN).points.mean()
     pace = "load", "scenes/s", lambda seconds: size.scenes / seconds
     conditions = {"rooms": size.rooms, "points of a room": f"{points:,.0f}", "cores": 1}
-    return Report(conditions, [Comparison(*pace, BARE, taken)])
+    return Report(conditions | versions(), [Comparison(*pace, BARE, taken)])
 
 
 def voxelise() -> Voxelise:
@@ -67,17 +71,26 @@ def voxelise() -> Voxelise:
     return Voxelise(use.grid or 0.02, run_file.model.channels, "unit", augment, use.crop)
 
 
-def _trial(opened: Opened, count: int) -> Callable[[], Taken]:
+def _trial(opened: Callable[[ExitStack], Iterator[object]], count: int) -> Callable[[], Taken]:
     """A loader of its own each time; what it takes to start is not counted."""
 
     def trial() -> Taken:
         with ExitStack() as stack:
             scenes = opened(stack)
-            next(scenes)
+            for _ in islice(scenes, WARM):
+                pass
+            before = _cpu_seconds()
             taken = timed(lambda: sum(1 for _ in islice(scenes, count)))
-        return taken._replace(cpu=None)  # that of a worker is known only once it has ended
+            return taken._replace(cpu=_cpu_seconds() - before)
 
     return trial
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of those that live under it, which count here before they have ended."""
+    this = psutil.Process()
+    family = [this, *this.children(recursive=True)]
+    return sum(times.user + times.system for times in (one.cpu_times() for one in family))
 
 
 def _plan(folder: Path) -> Plan:

@@ -37,7 +37,10 @@ def test_a_ratio_is_taken_within_a_round_and_not_between_medians():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pack", "decode", "codecs", "stores", "training", "overhead"])
+@pytest.mark.parametrize(
+    "name",
+    ["pack", "decode", "codecs", "order", "loader", "stores", "training", "overhead"],
+)
 def test_a_benchmark_writes_each_figure_beside_its_baseline(name, tmp_path):
     path = tmp_path / "bench" / f"{name}.json"
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--json", path]
@@ -54,3 +57,16 @@ def test_a_benchmark_writes_each_figure_beside_its_baseline(name, tmp_path):
             assert row["median"] > 0
             assert row["ratio"] > 0
             assert all(figure > 0 for figure in row["rounds"])
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_long_stream_is_told_for_the_rank_and_its_fetcher(tmp_path):
+    path = tmp_path / "data_plane.json"
+    command = [sys.executable, "-m", "benchmarks.data_plane", "--quick", "--only", "memory"]
+
+    subprocess.run([*command, "--json", path], cwd=ROOT, check=True)
+
+    found = json.loads(path.read_text())["memory"]
+    assert found["most"].keys() == {
+        f"{who}, {what}" for who in ("rank", "fetcher") for what in ("MiB", "open files")
+    }

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ppt_dist.section import BadInput
 from ppt_dist.shard.access import PLAIN, Access
+from ppt_dist.stream.heap import keep_freed_memory
 from ppt_dist.stream.load import Loaded, Order
 from ppt_dist.stream.parcel import Parcel, anonymous_file, parcel_from, parcel_here, parcel_in
 from ppt_dist.stream.read import Damaged
@@ -190,6 +191,7 @@ def _serve(connection: Connection, load: Load) -> None:
     """The whole life of a fetcher: orders in, parcels out, until the rank is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rank's to answer
     _end_with_parent()
+    keep_freed_memory()
     while True:
         try:
             order = connection.recv()

@@ -66,17 +66,30 @@ class Parcel(NamedTuple):
 
 
 def parcel_here(loaded: Loaded) -> Parcel:
-    """The scenes in this process's own memory."""
-    bill = Bill.of(loaded)
-    return _filled(bill, loaded, mmap.mmap(-1, max(bill.places[-1], 1)))
+    """The scenes in this process's own memory; a scene alone stays where it is."""
+    bill, scenes = Bill.of(loaded), loaded.scenes
+    n = bill.voxels
+    return Parcel(
+        bill,
+        _joined([scene.grid for scene in scenes], np.int32).reshape(n, 3),
+        _joined([scene.feat for scene in scenes], np.float32).reshape(n, bill.channels),
+        _joined([scene.label for scene in scenes], np.int16),
+    )
 
 
 def parcel_in(descriptor: int, loaded: Loaded) -> Bill:
-    """Lay the scenes into an anonymous file; only the bill is left to be sent."""
+    """Lay the scenes into an anonymous file; only the bill is left to be sent.
+
+    They are written, not mapped: the system need not clear pages first, nor hand out each alone.
+    """
     bill = Bill.of(loaded)
-    size = max(bill.places[-1], 1)
-    os.ftruncate(descriptor, size)
-    _filled(bill, loaded, mmap.mmap(descriptor, size))
+    grid, feat, label, end = bill.places
+    os.ftruncate(descriptor, max(end, 1))
+    for scene in loaded.scenes:
+        n = len(scene.grid)
+        grid += _write(descriptor, scene.grid.reshape(n, 3), np.int32, grid)
+        feat += _write(descriptor, scene.feat.reshape(n, bill.channels), np.float32, feat)
+        label += _write(descriptor, scene.label.reshape(n), np.int16, label)
     return bill
 
 
@@ -93,13 +106,19 @@ def anonymous_file() -> int:
         return os.dup(file.fileno())
 
 
-def _filled(bill: Bill, loaded: Loaded, memory: mmap.mmap) -> Parcel:
-    parcel = _views(bill, memory)
-    if loaded.scenes:
-        np.concatenate([scene.grid for scene in loaded.scenes], out=parcel.grid)
-        np.concatenate([scene.feat for scene in loaded.scenes], out=parcel.feat)
-        np.concatenate([scene.label for scene in loaded.scenes], out=parcel.label)
-    return parcel
+def _joined(arrays: list[np.ndarray], dtype: type[np.generic]) -> np.ndarray:
+    if len(arrays) == 1:
+        return np.ascontiguousarray(arrays[0], dtype)
+    return np.concatenate(arrays, dtype=dtype) if arrays else np.zeros(0, dtype)
+
+
+def _write(descriptor: int, array: np.ndarray, dtype: type[np.generic], offset: int) -> int:
+    """Write all of the array; returns how many bytes that were."""
+    content = np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8).data
+    put = 0
+    while put < len(content):
+        put += os.pwrite(descriptor, content[put:], offset + put)
+    return put
 
 
 def _views(bill: Bill, memory: mmap.mmap) -> Parcel:
