@@ -55,9 +55,18 @@ def _print(found: "Audit") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("domain", "epoch", "scenes", "once", "stood in", "more than once", "whole")
+    table = Table(
+        "domain", "epoch", "scenes", "once", "stood in", "more than once", "never", "whole"
+    )
     for part in found.coverage:
-        cells = (part.epoch, part.scenes, part.once, part.stood_in, len(part.repeated))
+        cells = (
+            part.epoch,
+            part.scenes,
+            part.once,
+            part.stood_in,
+            len(part.repeated),
+            len(part.missed),
+        )
         table.add_row(part.domain, *map(str, cells), "yes" if part.complete else "not yet")
     Console().print(table)
     for finding in found.findings:

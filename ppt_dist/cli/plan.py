@@ -137,15 +137,14 @@ def _records(run: "RunConfig") -> "dict[str, Records]":
 
 
 def _order(run: "RunConfig", records: "Mapping[str, Records]") -> "Plan":
-    """The plan; where the run has begun, with what its ledger knows."""
-    from ppt_dist.train.folder import RUN_FILE, as_begun
-    from ppt_dist.train.ledger import gather
+    """The plan; where the run has begun, as its next start would have it."""
+    from ppt_dist.train.folder import RUN_FILE, as_continued
     from ppt_dist.train.sources import plan_of
 
     if not (run.folder / RUN_FILE).is_file():
         return plan_of(run, records)
-    ledger = gather(run.folder)
-    return plan_of(as_begun(run), records, ledger.eras(), ledger.skipped())
+    begun, ledger = as_continued(run)
+    return plan_of(begun, records, ledger.eras(), ledger.skipped())
 
 
 def _lots_ahead(run: "RunConfig") -> int:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from isal.isal_zlib import crc32
 
 from ppt_dist.section import BadInput
+from ppt_dist.shard.checksum import crc32
 from ppt_dist.shard.member import Content
 
 MAGIC = b"PPTDIDX\0"

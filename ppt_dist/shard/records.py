@@ -1,5 +1,6 @@
 """`Records`: the scenes of a packed split by number, wherever its tars lie."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -43,6 +44,8 @@ class Records:
         self._split = split
         self._store, self._source = store, source
         self._threads: ThreadPoolExecutor | None = None
+        self._process = 0
+        """That of the threads: a fork has none of them."""
 
     @staticmethod
     def open(place: Place, split: str, access: Access = PLAIN, tell: Tell = silent) -> "Records":
@@ -112,8 +115,9 @@ class Records:
         self._source.expect(indices)
         if self._source.at_once == 1:
             return [partial(self.checked, i, future) for i in indices]
-        if self._threads is None:
+        if self._threads is None or self._process != os.getpid():
             self._threads = ThreadPoolExecutor(self._source.at_once, "read")
+            self._process = os.getpid()
         return [self._threads.submit(self.checked, i, future).result for i in indices]
 
     def read_many(self, indices: Sequence[int], future: Future = UNKNOWN) -> list[Content]:

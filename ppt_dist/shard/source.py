@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from isal import isal_zlib
-
 from ppt_dist.journal.retry import Tell
 from ppt_dist.shard.cache import Future, NodeCache, file_name
+from ppt_dist.shard.checksum import crc32
 from ppt_dist.shard.damage import DamagedRecord
 from ppt_dist.shard.index import IndexEntry
 from ppt_dist.shard.member import Content
@@ -39,8 +38,8 @@ class RecordsOf(NamedTuple):
     def damaged(self, i: int, reason: object, content: Content | None) -> DamagedRecord:
         """The damage of record ``i`` that ``content`` shows; None where nothing came."""
         shard, entry = self.records[i]
-        crc32 = None if content is None else isal_zlib.crc32(content)
-        return DamagedRecord(f"{self.place / shard}", entry.key, str(reason), crc32)
+        found = None if content is None else crc32(content)
+        return DamagedRecord(f"{self.place / shard}", entry.key, str(reason), found)
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from isal.isal_zlib import crc32
+from ppt_dist.shard.checksum import crc32
 
 os.environ.setdefault("WDS_SECURE", "1")
 

@@ -16,7 +16,7 @@ from ppt_dist.shard.manifest import Manifest, read_manifest
 from ppt_dist.shard.place import Place
 from ppt_dist.shard.records import Records
 from ppt_dist.train.checkpoint import newest_step
-from ppt_dist.train.ledger import OpenedEra, gather, note
+from ppt_dist.train.ledger import Ledger, gather, note
 from ppt_dist.train.sources import TRAIN, VALIDATION, plan_of
 
 RUN_FILE, DATA_FILE = "run.toml", "data.json"
@@ -36,13 +36,14 @@ def claim(run: RunConfig) -> dict[str, Manifest]:
     check_lots(run)
     access = run.engine.access
     manifests = {name: _manifest(name, use.shards, access) for name, use in run.domains.items()}
-    plan_of(run, {n: Records.open(use.shards, TRAIN, access) for n, use in run.domains.items()})
+    records = {n: Records.open(use.shards, TRAIN, access) for n, use in run.domains.items()}
     digests = {name: manifest.digest() for name, manifest in manifests.items()}
     if (run.folder / RUN_FILE).exists():
-        run = _continued(run, digests)
+        run = _continued(run, digests, records)
     elif run.folder.exists() and any(run.folder.glob("checkpoints/*")):
         raise BadInput(f"{run.folder} has checkpoints but no {RUN_FILE}: give the run another name")
     else:
+        plan_of(run, records)
         write_durably(run.folder / DATA_FILE, _json(digests))
     resolved = run.model_dump(mode="json", exclude_none=True)
     write_durably(run.folder / RUN_FILE, tomli_w.dumps(resolved).encode())
@@ -88,12 +89,30 @@ def _manifest(name: str, place: Place, access: Access) -> Manifest:
 
 
 def as_begun(run: RunConfig) -> RunConfig:
-    """The claimed run with the weights that it began with: the ledger has those of later eras."""
+    """The claimed run with the weights that it began with: the ledger has those of later eras.
+
+    Raises:
+        BadInput: the folder is a run's over other domains.
+    """
     begun = read_folder(run.folder).domains
+    if begun.keys() != run.domains.keys():
+        raise BadInput(
+            f"{run.folder} belongs to a run over {', '.join(sorted(begun))}, this one is over "
+            f"{', '.join(sorted(run.domains))}: give it another name"
+        )
     return _with_weights(run, {name: use.weight for name, use in begun.items()})
 
 
-def _continued(run: RunConfig, digests: Mapping[str, str]) -> RunConfig:
+def as_continued(run: RunConfig) -> tuple[RunConfig, Ledger]:
+    """The claimed run as it began, and its ledger as the next start would have it."""
+    begun = as_begun(run)
+    weights = {name: use.weight for name, use in begun.domains.items()}
+    return begun, _with_mixture(gather(run.folder), run, weights, newest_step(run.folder))
+
+
+def _continued(
+    run: RunConfig, digests: Mapping[str, str], records: Mapping[str, Records]
+) -> RunConfig:
     """The run as its folder is to have it; another mixture than its newest opens an era.
 
     Eras of the run file that have not begun may be others than they were.
@@ -101,11 +120,14 @@ def _continued(run: RunConfig, digests: Mapping[str, str]) -> RunConfig:
     before = read_folder(run.folder)
     done = newest_step(run.folder)
     weights = {name: use.weight for name, use in before.domains.items()}
-    kept = _with_weights(run, weights) if run.domains.keys() == weights.keys() else run
-    differences = list(_differences(_begun(before, done), _begun(kept if done else run, done)))
-    known = _digests(run.folder / DATA_FILE)
+    later = done > 0 and run.domains.keys() == weights.keys()
+    kept = _with_weights(run, weights) if later else run
+    differences = list(_differences(_begun(before, done), _begun(kept, done)))
+    packed = _digests(run.folder / DATA_FILE)
     differences += [
-        f"the packed data of {name} changed" for name in digests if known.get(name) != digests[name]
+        f"the packed data of {name} changed"
+        for name in digests
+        if packed.get(name) != digests[name]
     ]
     if differences:
         listed = "\n".join(f"  {line}" for line in differences)
@@ -113,18 +135,20 @@ def _continued(run: RunConfig, digests: Mapping[str, str]) -> RunConfig:
             f"{run.folder} belongs to another run:\n{listed}\n"
             "give this one another name, or restore what it was"
         )
-    if done:
-        _open_era(run, weights, done)
-    return kept if done else run
+    known = gather(run.folder)
+    ledger = _with_mixture(known, run, weights, done)
+    plan_of(kept, records, ledger.eras(), ledger.skipped())
+    for entry in ledger.entries[len(known.entries) :]:
+        note(run.folder, "start", entry)
+    return kept
 
 
-def _open_era(run: RunConfig, begun: Mapping[str, float], step: int) -> None:
-    """Enter the run file's mixture into the ledger, where it is not the newest already."""
-    eras = gather(run.folder).eras()
+def _with_mixture(ledger: Ledger, run: RunConfig, begun: Mapping[str, float], done: int) -> Ledger:
+    """With an era for the run file's mixture, where it is not the newest already."""
+    eras = ledger.eras()
     newest = eras[-1].weights if eras else begun
     wanted = {name: use.weight for name, use in run.domains.items()}
-    if wanted != newest:
-        note(run.folder, "start", OpenedEra(step=step, weights=wanted))
+    return ledger.with_era(done, wanted) if done and wanted != newest else ledger
 
 
 def _begun(run: RunConfig, done: int) -> dict[str, Any]:

@@ -6,8 +6,7 @@ notes that each rank leaves in ``<run>/ledger/`` the moment it learns something.
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,6 +36,8 @@ class OpenedEra(Section):
     """The mixture was changed at a restart."""
 
     kind: Literal["era"] = "era"
+    number: NonNegativeInt
+    """Eras that restarts opened before it: a mixture may come back at the same step."""
     step: PositiveInt
     """The first update with it."""
     weights: dict[str, Weight]
@@ -83,6 +84,12 @@ class Ledger(Section):
         """Lots that are jumped, rising."""
         return tuple(sorted({e.lot for e in self.entries if isinstance(e, SkippedLot)}))
 
+    def with_era(self, step: int, weights: Mapping[str, float]) -> "Ledger":
+        """With an era at the end, the first update of which is ``step``."""
+        number = sum(isinstance(entry, OpenedEra) for entry in self.entries)
+        era = OpenedEra(number=number, step=step, weights=dict(weights))
+        return self.model_copy(update={"entries": (*self.entries, era)})
+
     def eras(self) -> tuple[EraChange, ...]:
         """Rising; one that was opened later at an earlier step takes the place of those after."""
         eras: list[EraChange] = []
@@ -112,14 +119,10 @@ def read_ledger(run: Path) -> Ledger:
 def note(run: Path, writer: str, entry: Entry) -> None:
     """Bring an entry to the disk, for whoever settles next; one file for each writer."""
     path = run / NOTES / f"{writer}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_bytes() if path.exists() else b""
+    whole = before[: before.rfind(b"\n") + 1]
     line = json.dumps(entry.model_dump(mode="json")).encode() + b"\n"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(handle, line)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    write_durably(path, whole + line)
 
 
 def gather(run: Path) -> Ledger:
@@ -163,7 +166,7 @@ def _what(entry: Entry) -> tuple[Any, ...]:
         case Quarantined():
             return (entry.kind, entry.domain, entry.scene)
         case OpenedEra():
-            return (entry.kind, entry.step, json.dumps(entry.weights, sort_keys=True))
+            return (entry.kind, entry.number)
         case SkippedLot():
             return (entry.kind, entry.lot)
 
@@ -173,6 +176,6 @@ def _place(entry: Entry) -> tuple[int, str]:
         case Quarantined():
             return (entry.lot, entry.scene)
         case OpenedEra():
-            return (entry.step, "")
+            return (entry.number, "")
         case SkippedLot():
             return (entry.lot, "")

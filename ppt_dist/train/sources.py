@@ -76,7 +76,9 @@ def course_of_run(
 ) -> Course:
     """The run's eras; ``later`` are those that restarts opened, and ``skipped`` no step takes."""
     asked = asked_of(run, manifests)
-    eras = {era.step: era for era in (*run.eras, *later)}
+    scenes = {era.step: era.scenes for era in run.eras}
+    eras = {era.step: era for era in run.eras}
+    eras |= {era.step: era.model_copy(update={"scenes": scenes.get(era.step)}) for era in later}
     return course_of(asked, run.lots, [eras[step] for step in sorted(eras)], run.steps, skipped)
 
 
@@ -91,7 +93,8 @@ def plan_of(
     Args:
         run: its lots, weights, eras and seed.
         records: the train split of each domain.
-        later: eras that restarts opened; at the same step they hold instead of the run file's.
+        later: eras that restarts opened; at the same step their weights hold instead of the run
+            file's.
         skipped: lots that no step takes.
 
     Raises:

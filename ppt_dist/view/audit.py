@@ -14,6 +14,7 @@ from ppt_dist.stream.stand_in import stand_ins
 from ppt_dist.train.folder import check_claimed, read_folder
 from ppt_dist.train.ledger import gather
 from ppt_dist.train.sources import TRAIN, plan_of
+from ppt_dist.view.coverage import Coverage, Turn, coverage
 
 Fingerprint = str
 """16 hexadecimal digits, as in the events."""
@@ -40,23 +41,6 @@ class Finding(NamedTuple):
     """Who did."""
 
 
-class Coverage(NamedTuple):
-    """One pass over a domain, as far as the steps go."""
-
-    domain: str
-    epoch: int
-    scenes: int
-    """Of the domain."""
-    once: int
-    """Scenes whose turn came once and that were read then."""
-    stood_in: int
-    """Turns of quarantined scenes that another scene took."""
-    repeated: tuple[str, ...]
-    """Scenes whose turn came more than once."""
-    complete: bool
-    """All turns of the epoch are in the steps that were looked at."""
-
-
 class Audit(NamedTuple):
     """What was found in the steps that the run's weights went through."""
 
@@ -70,8 +54,8 @@ class Audit(NamedTuple):
     @property
     def clean(self) -> bool:
         """Each scene once an epoch, quarantine aside."""
-        repeated = any(part.repeated for part in self.coverage)
-        return not (self.findings or self.gaps or repeated)
+        astray = any(part.repeated or part.missed for part in self.coverage)
+        return not (self.findings or self.gaps or astray)
 
 
 class _Taken(NamedTuple):
@@ -124,21 +108,23 @@ def audit(
     """
     steps = lineage(events)
     reader = _Reader(plan, books, quarantined)
-    turns: Counter[tuple[str, Slot]] = Counter()
-    own: Counter[tuple[str, Slot]] = Counter()
+    turns: Counter[Turn] = Counter()
+    own: Counter[Turn] = Counter()
     findings, reads = [], 0
     for done, (step, told) in enumerate(steps.items(), 1):
         for lot in plan.step(step):
             found = _found(told, lot.index)
             reads += sum(map(len, found.values()))
             taken = reader.match(step, lot, found)
-            turns.update((lot.domain, slot) for slot, _ in taken.turns)
-            own.update((lot.domain, slot) for slot, itself in taken.turns if itself)
+            turns.update(Turn(lot.domain, slot) for slot, _ in taken.turns)
+            own.update(Turn(lot.domain, slot) for slot, itself in taken.turns if itself)
             findings += [taken.finding] if taken.finding else []
         on_step(done, len(steps))
     last = max(steps, default=-1)
     gaps = tuple(step for step in range(last) if step not in steps)
-    return Audit(len(steps), reads, tuple(findings), gaps, tuple(_coverage(books, turns, own)))
+    names = {domain: book.names for domain, book in books.items()}
+    covered = tuple(coverage(plan, names, turns, own, last + 1))
+    return Audit(len(steps), reads, tuple(findings), gaps, covered)
 
 
 def audit_run(folder: Path, on_step: Callable[[int, int], object]) -> Audit:
@@ -174,10 +160,12 @@ class _Reader:
 
     def match(self, step: int, lot: Lot, found: Mapping[int, list[Fingerprint]]) -> _Taken:
         """Who was read for whom, rank by rank and slot by slot."""
-        micro = assign(lot, self._plan.costs[lot.domain], len(found))
+        of = max(found) + 1
+        micro = assign(lot, self._plan.costs[lot.domain], of)
         turns: list[tuple[Slot, bool]] = []
         missing, strange, ranks = [], [], []
-        for rank, reads in found.items():
+        for rank in range(of):
+            reads = found.get(rank, [])
             slots = chain.from_iterable(part[rank] for part in micro)
             for slot, read in zip_longest(slots, reads):
                 options = self._options(lot.domain, slot) if slot else []
@@ -225,23 +213,3 @@ def _found(told: list[Event], lot: int) -> dict[int, list[Fingerprint]]:
 def _lots(event: Event) -> list[dict[str, Any]]:
     lots: Any = event["lots"]
     return lots
-
-
-def _coverage(
-    books: Mapping[str, Book], turns: Counter[tuple[str, Slot]], own: Counter[tuple[str, Slot]]
-) -> Iterable[Coverage]:
-    epochs = sorted({(domain, slot.epoch) for domain, slot in turns})
-    for domain, epoch in epochs:
-        names = books[domain].names
-        counts = [turns[domain, Slot(epoch, i)] for i in range(len(names))]
-        itself = [own[domain, Slot(epoch, i)] for i in range(len(names))]
-        pairs = list(zip(counts, itself, strict=True))
-        yield Coverage(
-            domain,
-            epoch,
-            scenes=len(names),
-            once=sum(count == 1 == same for count, same in pairs),
-            stood_in=sum(count - same for count, same in pairs),
-            repeated=tuple(names[i] for i, count in enumerate(counts) if count > 1),
-            complete=all(counts),
-        )

@@ -9,7 +9,11 @@ import tomli_w
 
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
-from ppt_dist.train.folder import claim, read_folder
+from ppt_dist.stream.asked import EraChange
+from ppt_dist.train.checkpoint import name_of
+from ppt_dist.train.folder import as_continued, claim, read_folder
+from ppt_dist.train.ledger import gather
+from ppt_dist.train.sources import course_of_run
 from tests.small_run import write_run_file
 
 
@@ -111,3 +115,70 @@ def test_checkpoints_without_a_run_file_are_left_alone(run_file):
 def test_a_folder_that_is_no_runs_is_refused(tmp_path):
     with pytest.raises(BadInput, match="is not a run's folder"):
         read_folder(tmp_path)
+
+
+def committed(run, step):
+    """As far as claiming looks at a checkpoint."""
+    folder = run.folder / "checkpoints" / name_of(step)
+    folder.mkdir(parents=True)
+    (folder / "COMMIT.json").touch()
+
+
+def weighed(run_file, scannet):
+    """The run file with another mixture."""
+    return changed(run_file, lambda t: t["domains"]["scannet"].update(weight=scannet))
+
+
+def opened(run):
+    return [(era.step, era.weights["scannet"]) for era in gather(run.folder).eras() if era.weights]
+
+
+def test_another_mixture_at_a_restart_opens_an_era_and_keeps_the_weights_of_the_start(run_file):
+    run = load_run(run_file)
+    claim(run)
+    committed(run, 2)
+    claim(run)
+    assert opened(run) == []
+    for weight in (5, 7, 5, 5):  # each of them at the same step, as where nothing was trained since
+        claim(weighed(run_file, weight))
+        assert opened(run) == [(2, weight)]
+    committed(run, 3)
+    claim(weighed(run_file, 2))
+    assert opened(run) == [(2, 5), (3, 2)]
+    assert read_folder(run.folder) == run
+
+
+def test_a_changed_mixture_is_told_before_it_is_entered(run_file):
+    run = load_run(run_file)
+    claim(run)
+    committed(run, 2)
+    begun, ledger = as_continued(weighed(run_file, 5))
+    assert begun == run
+    assert [(era.step, era.weights) for era in ledger.eras()] == [(2, {"scannet": 5, "s3dis": 1})]
+    assert opened(run) == []
+
+
+def test_a_plan_of_other_domains_than_the_folders_is_refused(run_file):
+    claim(load_run(run_file))
+    with pytest.raises(BadInput, match="over s3dis, scannet, this one is over s3dis: give"):
+        as_continued(changed(run_file, lambda t: t["domains"].pop("scannet")))
+
+
+def test_an_era_that_cannot_be_planned_is_refused_and_not_entered(run_file):
+    def limited(table):
+        table["domains"]["scannet"]["max_epochs"] = 0.1
+
+    run = changed(run_file, limited)
+    claim(run)
+    committed(run, 2)
+    alone = changed(run_file, lambda t: t["domains"]["s3dis"].update(weight=0))
+    assert "max_epochs" in refused(alone)
+    claim(run)
+    assert opened(run) == []
+
+
+def test_an_era_of_a_restart_keeps_the_lots_that_the_run_file_has_from_its_step_on(run_file):
+    run = changed(run_file, lambda t: t.update(eras=[{"step": 2, "scenes": 3}]))
+    manifests = claim(run)
+    course = course_of_run(run, manifests, [EraChange(step=2, weights={"s3dis": 1})])
+    assert course.eras[1].scenes == {"s3dis": 3}

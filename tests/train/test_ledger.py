@@ -9,7 +9,6 @@ from ppt_dist.train.ledger import (
     LEDGER,
     NOTES,
     Ledger,
-    OpenedEra,
     Quarantined,
     SkippedLot,
     gather,
@@ -79,8 +78,32 @@ def test_skipped_lots_are_rising_and_stand_once():
 
 
 def test_an_era_opened_later_at_an_earlier_step_takes_the_place_of_those_after_it():
-    def era(step):
-        return OpenedEra(step=step, weights={"scannet": float(step)})
-
-    ledger = Ledger(entries=(era(10), era(30), era(20)))
+    ledger = Ledger()
+    for step in (10, 30, 20):
+        ledger = ledger.with_era(step, {"scannet": float(step)})
     assert [opened.step for opened in ledger.eras()] == [10, 20]
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_mixture_may_come_back_at_the_same_step(tmp_path, settled):
+    for weight in (1.0, 2.0, 1.0):
+        era = gather(tmp_path).with_era(50, {"scannet": weight}).entries[-1]
+        note(tmp_path, "start", era)
+        if settled:
+            settle(tmp_path)
+    (era,) = gather(tmp_path).eras()
+    assert era.weights == {"scannet": 1.0}
+
+
+def test_eras_hold_in_the_order_in_which_they_were_opened_not_in_that_of_their_steps(tmp_path):
+    for step in (60, 50):
+        note(tmp_path, "start", gather(tmp_path).with_era(step, {"scannet": 2.0}).entries[-1])
+    assert [era.step for era in gather(tmp_path).eras()] == [50]
+
+
+def test_a_note_behind_one_that_a_crash_cut_is_whole(tmp_path):
+    note(tmp_path, "start", lost("a"))
+    path = tmp_path / NOTES / "start.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"kind": "quara')
+    note(tmp_path, "start", lost("b"))
+    assert gather(tmp_path).reasons("scannet").keys() == {"a", "b"}

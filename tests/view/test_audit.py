@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,16 @@ import pytest
 from ppt_dist.journal.journal import read_events
 from ppt_dist.run import load_run
 from ppt_dist.section import BadInput
+from ppt_dist.shard.records import Records
+from ppt_dist.stream.era import steady
+from ppt_dist.stream.plan import LotShape, Plan, assign
 from ppt_dist.stream.rank import Rank
-from ppt_dist.train.folder import claim
+from ppt_dist.stream.read import fingerprint
+from ppt_dist.train.folder import STOP, claim
+from ppt_dist.train.ledger import gather
 from ppt_dist.train.ranks import Ranks
 from ppt_dist.train.session import run_training
-from ppt_dist.view.audit import audit_run, lineage
+from ppt_dist.view.audit import Book, audit, audit_run, lineage
 from tests.damage import copy_damaged
 from tests.small_run import write_run_file
 from tests.swap import swapped
@@ -74,6 +80,33 @@ def test_quarantined_scenes_are_told_apart(packed, tmp_path):
     assert {e["event"] for e in read_events(folder)} >= {"quarantine", "finished"}
 
 
+@pytest.mark.slow
+def test_a_run_whose_mixture_came_and_went_at_restarts_is_clean(packed, tmp_path):
+    def attempt(number, weight, stops):
+        path = write_run_file(tmp_path, packed, "mine", 6, stage="plain", ranks=1, fetchers=0)
+        text = path.read_text()
+        assert text.count("weight = 2") == 1
+        path.write_text(text.replace("weight = 2", f"weight = {weight}"))
+        run = load_run(path)
+        claim(run)
+        stop = run.folder / STOP
+        stop.touch() if stops else stop.unlink()
+        run_training(run, Ranks(Rank(0, 1)), number, lambda _: None)
+        return audit_run(run.folder, quiet)
+
+    for number, weight in enumerate((2, 5, 2, 5), 1):
+        assert attempt(number, weight, stops=True).clean
+    found = attempt(5, 5, stops=False)
+    assert found.clean
+    assert found.steps == 6
+    eras = [
+        (era.step, era.weights["scannet"])
+        for era in gather(tmp_path / "mine").eras()
+        if era.weights
+    ]
+    assert eras == [(1, 5), (2, 2), (3, 5)]
+
+
 def test_an_attempt_takes_back_the_steps_after_its_start():
     def event(kind, attempt, writer="rank-0", **values):
         return {"event": kind, "attempt": attempt, "writer": writer, **values}
@@ -107,3 +140,32 @@ def test_other_packed_data_are_refused(trained, tmp_path):
     (copied / "data.json").write_text(json.dumps(data | {"s3dis": "0" * 64}))
     with pytest.raises(BadInput, match=r"domains\.s3dis"):
         audit_run(copied, quiet)
+
+
+def test_a_rank_whose_events_are_lost_is_a_finding(packed):
+    records = Records.open(packed / "s3dis", "train")
+    shape = LotShape(scenes=3, micro=1, a_step=1, window=1)
+    plan = Plan({"s3dis": records.cost}, steady({"s3dis": 1}), shape, 0)
+    (lot,) = plan.step(0)
+    (parts,) = assign(lot, records.cost, 3)
+    prints = [
+        [
+            f"{fingerprint('s3dis', records.names[s.scene], records.crc32[s.scene]):016x}"
+            for s in own
+        ]
+        for own in parts
+    ]
+
+    def events(rank):
+        own = {"attempt": 1, "writer": f"rank-{rank}"}
+        lots = [{"lot": 0, "read": prints[rank]}]
+        return [
+            own | {"event": "training", "start": 0},
+            own | {"event": "step", "step": 0, "lots": lots},
+        ]
+
+    books = {"s3dis": Book(records.names, records.crc32)}
+    for ranks in ((0, 1, 2), (1, 2), (0, 2), (2,)):
+        found = audit(plan, books, {}, chain.from_iterable(map(events, ranks)), quiet)
+        lost = {0, 1, 2} - set(ranks)
+        assert {rank for finding in found.findings for rank in finding.ranks} == lost
