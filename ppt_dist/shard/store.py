@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -56,7 +57,7 @@ class Folder:
 
     def __init__(self, path: Path, retries: Retries = PATIENT, tell: Tell = silent) -> None:
         self._path, self._retries, self._tell = path, retries, tell
-        self._files: dict[str, int] = {}
+        self._files: dict[str, FileIO] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Open files stay behind: their numbers mean nothing in another process."""
@@ -77,7 +78,7 @@ class Folder:
     def expect(self, name: str, offset: int, span: int) -> None:
         """Let the system read the range ahead."""
         file = self._patiently(name, lambda: self._open(name))
-        os.posix_fadvise(file, offset, span, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(file.fileno(), offset, span, os.POSIX_FADV_WILLNEED)
 
     def _patiently(self, name: str, call: Callable[[], Result]) -> Result:
         def once() -> Result:
@@ -86,19 +87,19 @@ class Folder:
             except OSError as error:
                 if error.errno not in _FLEETING:
                     raise
-                # A stale handle never recovers. Another thread may read by it, so it stays open.
+                # A stale handle never recovers. Whoever still reads by it keeps it open.
                 self._files.pop(name, None)
                 raise Transient(f"{self._path / name}: {error.strerror}") from None
 
         return attempt(once, self._retries, self._tell)
 
     def _pread(self, name: str, offset: int, span: int) -> Content:
-        return read_span(self._open(name), offset, span)
+        file = self._open(name)
+        return read_span(file.fileno(), offset, span)
 
-    def _open(self, name: str) -> int:
-        if name not in self._files:
-            self._files[name] = os.open(self._path / name, os.O_RDONLY | os.O_CLOEXEC)
-        return self._files[name]
+    def _open(self, name: str) -> FileIO:
+        """The file, open until nobody refers to it; threads that open it at once share one."""
+        return self._files.get(name) or self._files.setdefault(name, FileIO(self._path / name))
 
 
 class Bucket(NamedTuple):
