@@ -184,7 +184,7 @@ class RunConfig(Section):
     order: Literal[1] = 1
     """Version of the data order."""
     seed: NonNegativeInt = 0
-    steps: PositiveInt
+    steps: Annotated[PositiveInt, Field(le=10**12)]
     """Optimiser updates."""
     runs: Annotated[Path, HOW] = Path("runs")
     domains: Annotated[dict[str, DomainUse], Field(min_length=1)]
@@ -267,6 +267,11 @@ def check_lots(run: RunConfig) -> None:
     }
     sizes |= {f"eras.{i}.scenes {e.scenes}": e.scenes for i, e in enumerate(run.eras) if e.scenes}
     key = min(sizes, key=sizes.__getitem__)
+    if lots.micro > sizes[key]:
+        raise BadInput(
+            f"lots.micro is {lots.micro}, but a lot has {sizes[key]} scenes ({key}): "
+            f"use at most {sizes[key]} micro-lots, or larger lots"
+        )
     smallest = sizes[key] // lots.micro
     units, what = smallest, f"{smallest} scenes"
     if lots.mix:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ppt_dist.cli import app
+from ppt_dist.cli.packing import OutFolder, tell
 from ppt_dist.cli.progress import progress
 from ppt_dist.cli.spreading import RayAddress, spreading
 
@@ -19,7 +20,7 @@ def pointcept(
     recipe: Annotated[
         str, typer.Option(help="Domain that it was made of: a shipped one's name, or a path.")
     ],
-    out: Annotated[Path, typer.Option(help="Gets a folder for the domain.")] = Path("shards"),
+    out: OutFolder = Path("shards"),
     workers: Annotated[
         int, typer.Option(min=1, help="Processes, where --ray is not given; no byte depends on it.")
     ] = 1,
@@ -48,7 +49,6 @@ def pointcept(
 
     ppt-dist import pointcept data/s3dis --recipe s3dis --out packed --split val
     """
-    from ppt_dist.cli.packing import tell
     from ppt_dist.shard.foldered import foldered
     from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.readers.pointcept import as_pointcept

@@ -1,11 +1,32 @@
-"""What is printed of a packing."""
+"""Where a packing goes, and what is printed of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ppt_dist.shard.pack import PackReport
+if TYPE_CHECKING:
+    from ppt_dist.shard.pack import PackReport
 
 
-def tell(report: PackReport) -> int:
+def _folder(text: str) -> Path:
+    """A folder of this machine."""
+    from ppt_dist.shard.place import place_of
+
+    place = place_of(text)
+    if not isinstance(place, Path):
+        raise typer.BadParameter(
+            f"{place} is a URL, and shards are written into a folder: pack there, then copy it"
+        )
+    return place
+
+
+OutFolder = Annotated[
+    Path, typer.Option(help="Gets a folder for the domain.", parser=_folder, metavar="FOLDER")
+]
+
+
+def tell(report: "PackReport") -> int:
     """Print what was packed; the number of absent scenes comes back."""
     for note in report.notes:
         typer.echo(f"note: {note}", err=True)

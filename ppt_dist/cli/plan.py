@@ -45,10 +45,20 @@ def plan(
     ppt-dist plan configs/demo.toml --explain --ranks 1,2 --pace 0.5
     """
     from ppt_dist.cli.plan_tables import print_explained, print_plan
+    from ppt_dist.run import load_run
+    from ppt_dist.section import BadInput
 
-    table = _table(run_file, step, ranks)
+    run = load_run(run_file)
+    counts = _counts(ranks, run)
+    if ranks and "," in ranks and not explain:
+        raise BadInput(f"--ranks {ranks}: several are for --explain; a step is shown for one")
+    if pace is not None and not pace:
+        raise BadInput("--pace 0: give the steps a second, above 0")
+    records = _records(run)
+    order = _order(_with_ranks(run, counts), records)
+    table = _table(run, order, records, step, counts)
     if explain:
-        table["explain"] = _explained(run_file, ranks, pace)
+        table["explain"] = _explained(run, order, records, counts, pace)
     if as_json:
         print(json.dumps(table, indent=1))
         return
@@ -58,7 +68,7 @@ def plan(
 
 
 def _counts(ranks: str | None, run: "RunConfig") -> tuple[int, ...]:
-    """Numbers of ranks, each of which a micro-lot is large enough for."""
+    """Numbers of ranks that micro-lots are large enough for; what others lack is told."""
     from ppt_dist.launch.start import Override
     from ppt_dist.run import check_lots
     from ppt_dist.section import BadInput
@@ -67,28 +77,40 @@ def _counts(ranks: str | None, run: "RunConfig") -> tuple[int, ...]:
     if not all(word.strip().isdecimal() and int(word) for word in words):
         raise BadInput(f"--ranks {ranks}: give a number of ranks, or several such as 1,8,64")
     counts = tuple(int(word) for word in words)
+    refused: list[BadInput] = []
+    fitting = []
     for count in counts:
-        check_lots(Override(ranks=count).apply(run))
-    return counts
+        try:
+            check_lots(Override(ranks=count).apply(run))
+            fitting.append(count)
+        except BadInput as error:
+            refused.append(error)
+    if not fitting:
+        raise refused[0]
+    for error in refused:
+        typer.echo(f"left out: {error}", err=True)
+    return tuple(fitting)
 
 
-def _table(run_file: Path, step: int, ranks: str | None) -> dict[str, Any]:
-    from ppt_dist.run import load_run
+def _table(
+    run: "RunConfig",
+    order: "Plan",
+    records: "Mapping[str, Records]",
+    step: int,
+    counts: tuple[int, ...],
+) -> dict[str, Any]:
     from ppt_dist.section import BadInput
     from ppt_dist.stream.explain import Scope
     from ppt_dist.stream.outline import outline, step_outline
     from ppt_dist.train.sources import bulk_of
 
-    run = load_run(run_file)
-    counts = _counts(ranks, run)
     if step >= run.steps:
         raise BadInput(f"--step {step}: {run.name} has steps 0 to {run.steps - 1}")
-    records = _records(run)
-    order = _order(_with_ranks(run, counts), records)
     rows = outline(Scope(order, run.steps, counts), bulk_of(records))
     names = {name: part.names for name, part in records.items()}
     return {
         "run": run.name,
+        "goes_on_at": _goes_on_at(run),
         "order": run.order,
         "seed": run.seed,
         "steps": run.steps,
@@ -102,17 +124,26 @@ def _table(run_file: Path, step: int, ranks: str | None) -> dict[str, Any]:
     }
 
 
-def _explained(run_file: Path, ranks: str | None, pace: float | None) -> dict[str, Any]:
+def _goes_on_at(run: "RunConfig") -> int | None:
+    """The step from which a start would go on; None where the run has no checkpoint."""
+    from ppt_dist.train.checkpoint import newest_step
+
+    return newest_step(run.folder) or None
+
+
+def _explained(
+    run: "RunConfig",
+    order: "Plan",
+    records: "Mapping[str, Records]",
+    counts: tuple[int, ...],
+    pace: float | None,
+) -> dict[str, Any]:
     from ppt_dist.cli.progress import progress
-    from ppt_dist.run import load_run
     from ppt_dist.stream import explain
     from ppt_dist.stream.asked import full_eras
     from ppt_dist.train.sources import asked_of, bulk_of, sizes_of
 
-    run = load_run(run_file)
-    records, counts = _records(run), _counts(ranks, run)
     asked = asked_of(run, {name: part.manifest for name, part in records.items()})
-    order = _order(_with_ranks(run, counts), records)
     scope = explain.Scope(order, run.steps, counts)
     with progress() as bar:
         efficiency = explain.efficiency(scope, bar(f"plan {run.name}"))

@@ -16,6 +16,11 @@ def print_plan(table: dict[str, Any]) -> None:
         cells = (row["weight"], *(f"{part:.1%}" for part in parts), row["lots"], row["scenes"])
         shares.add_row(name, *map(str, cells), f"{row['epochs']:.2f}")
     Console().print(shares)
+    if table["goes_on_at"]:
+        Console().print(
+            f"A start goes on at step {table['goes_on_at']} of the run that has begun; before that "
+            "the mixture is the one that it had."
+        )
     index = table["step"]["index"]
     scenes = Table("lot", "domain", "micro", "rank", "cost", "scenes", title=f"step {index}")
     for lot in table["step"]["lots"]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ppt_dist.cli import app
+from ppt_dist.cli.packing import OutFolder, tell
 from ppt_dist.cli.progress import progress
 from ppt_dist.cli.spreading import RayAddress, spreading
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def pack(
     recipe: Annotated[str, typer.Argument(help="A shipped domain's name, or a recipe's path.")],
     raw: Annotated[Path, typer.Option(help="Raw scans, or a folder with one of the domain.")],
-    out: Annotated[Path, typer.Option(help="Gets a folder for the domain.")] = Path("shards"),
+    out: OutFolder = Path("shards"),
     workers: Annotated[
         int, typer.Option(min=1, help="Processes, where --ray is not given; no byte depends on it.")
     ] = 1,
@@ -47,7 +48,6 @@ def pack(
 
     ray job submit -- ppt-dist pack structured3d --raw /data/structured3d --out /data/packed
     """
-    from ppt_dist.cli.packing import tell
     from ppt_dist.shard.pack import PackOptions, codecs_of, pack
     from ppt_dist.shard.recipe import find_recipe
 

@@ -37,7 +37,7 @@ class Override(NamedTuple):
 
     def apply(self, run: RunConfig) -> RunConfig:
         """The run with its engine changed; `BadInput` where the stage is unknown."""
-        engine = run.engine.model_dump()
+        engine = run.engine.model_dump(mode="json")
         engine |= {"ranks": self.ranks} if self.ranks else {}
         if self.stage:
             engine["stage"] = int(self.stage) if self.stage.isdigit() else self.stage

@@ -18,6 +18,8 @@ from ppt_dist.shard.readers.reading import Raw
 from ppt_dist.shard.recipe import Recipe
 from ppt_dist.shard.rounding import Rounding, rounding_of
 
+NO_SCAN = "there is no raw scan of it"
+"""Reason of a fault that is the raw folder's, not the scene's."""
 _EXACT = ("segment", "instance", "color")
 """Fields that no codec changes."""
 
@@ -32,7 +34,7 @@ class AsRaw(NamedTuple):
     def __call__(self, looked: Looked) -> Iterator[str]:
         """What differs from the raw scan by more than the manifest tells."""
         if looked.entry.key not in self.scans:
-            yield "there is no raw scan of it"
+            yield NO_SCAN
             return
         scan_id, place = self.scans[looked.entry.key]
         try:
@@ -51,7 +53,12 @@ def as_raw(manifest: Manifest, recipe: Recipe, beside: Path, folder: Path) -> As
         recipe: that it was packed by.
         beside: folder of the recipe.
         folder: of raw scans.
+
+    Raises:
+        BadInput: there is no such folder.
     """
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder: give that of the raw scans")
     root = folder / recipe.name if (folder / recipe.name).is_dir() else folder
     raw = Raw(root, recipe, beside)
     found = [by_list(raw, split) for split in manifest.splits]

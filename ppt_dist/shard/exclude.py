@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ppt_dist.journal.durable import write_durably
 from ppt_dist.section import BadInput
+from ppt_dist.shard.against import NO_SCAN
 from ppt_dist.shard.exclusions import (
     Exclusion,
     Exclusions,
@@ -63,6 +64,8 @@ def _chosen(faults: list[Fault], manifest: Manifest) -> tuple[Exclusion, ...]:
     split_of = {s.name: name for name, part in manifest.splits.items() for s in part.shards}
     reasons: dict[tuple[str, str], list[str]] = {}
     for fault in faults:
+        if fault.reason == NO_SCAN:
+            continue
         if fault.shard in split_of and fault.key and fault.key != END:
             reasons.setdefault((fault.shard, fault.key), []).append(fault.reason)
     return tuple(

@@ -176,8 +176,10 @@ def _start(load: Load) -> _Fetcher:
     context = multiprocessing.get_context("spawn")
     ours, its = context.Pipe()
     process = context.Process(target=_serve, args=(its, load), daemon=True)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with _no_main_module():
         process.start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # the first start unblocks SIGINT for good
     its.close()
     return _Fetcher(process, ours)
 
@@ -199,12 +201,9 @@ def _serve(connection: Connection, load: Load) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rank's to answer
     _end_with_parent()
     keep_freed_memory()
-    while True:
-        try:
-            order = connection.recv()
-        except EOFError:
-            return
-        _serve_order(connection, load, order)
+    with suppress(EOFError, ConnectionError):  # the rank is gone
+        while True:
+            _serve_order(connection, load, connection.recv())
 
 
 def _serve_order(connection: Connection, load: Load, order: Order) -> None:

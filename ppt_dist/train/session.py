@@ -77,6 +77,9 @@ def run_training(
     try:
         with journal.phase("training"):
             done = train(run, engine, watched, saver, reporter, ranks.clock)
+    except Exception as error:
+        journal.write("failed", text=f"{type(error).__name__}: {error}")
+        raise
     finally:
         stream.close()
     if done == run.steps:

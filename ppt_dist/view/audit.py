@@ -11,6 +11,7 @@ from ppt_dist.stream.load import open_records
 from ppt_dist.stream.plan import Lot, Plan, Slot, assign
 from ppt_dist.stream.read import fingerprint
 from ppt_dist.stream.stand_in import stand_ins
+from ppt_dist.train.checkpoint import newest_step
 from ppt_dist.train.folder import check_claimed, read_folder
 from ppt_dist.train.ledger import gather
 from ppt_dist.train.sources import TRAIN, plan_of
@@ -48,7 +49,7 @@ class Audit(NamedTuple):
     reads: int
     findings: tuple[Finding, ...]
     gaps: tuple[int, ...]
-    """Steps without an event of any rank."""
+    """Steps that the weights have taken and no event tells of."""
     coverage: tuple[Coverage, ...]
 
     @property
@@ -96,6 +97,7 @@ def audit(
     quarantined: Mapping[str, frozenset[str]],
     events: Iterable[Event],
     on_step: Callable[[int, int], object],
+    trained: int = 0,
 ) -> Audit:
     """Every turn of every scene, in the steps of the run's lineage.
 
@@ -105,6 +107,7 @@ def audit(
         quarantined: scenes of each domain for which others may have been read.
         events: of all ranks.
         on_step: told how many steps are done, of how many.
+        trained: steps that the newest weights have taken; events must tell of them all.
     """
     steps = lineage(events)
     reader = _Reader(plan, books, quarantined)
@@ -121,7 +124,7 @@ def audit(
             findings += [taken.finding] if taken.finding else []
         on_step(done, len(steps))
     last = max(steps, default=-1)
-    gaps = tuple(step for step in range(last) if step not in steps)
+    gaps = tuple(step for step in range(max(last, trained)) if step not in steps)
     names = {domain: book.names for domain, book in books.items()}
     covered = tuple(coverage(plan, names, turns, own, last + 1))
     return Audit(len(steps), reads, tuple(findings), gaps, covered)
@@ -140,7 +143,8 @@ def audit_run(folder: Path, on_step: Callable[[int, int], object]) -> Audit:
     ledger = gather(folder)
     plan = plan_of(run, records, ledger.eras(), ledger.skipped())
     books = {name: Book(part.names, part.crc32) for name, part in records.items()}
-    return audit(plan, books, ledger.quarantined(), read_events(folder), on_step)
+    known, events = ledger.quarantined(), read_events(folder)
+    return audit(plan, books, known, events, on_step, newest_step(folder))
 
 
 class _Reader:

@@ -17,6 +17,9 @@ QUIET = 120.0
 RECENT = 50
 """Steps that the pace is taken from."""
 
+_FAULTS = {"fault", "quarantine", "failed"}
+"""Events of what went wrong."""
+
 State = Literal["new", "running", "stopped", "finished"]
 
 
@@ -83,7 +86,7 @@ def status(folder: Path) -> Status:
         eta_seconds=pace * (run.steps - done) if pace and state == "running" else None,
         quiet_seconds=quiet,
         losses={lot["domain"]: float(lot["loss"]) for e in steps for lot in e["lots"]},
-        faults=tuple(str(e["text"]) for e in events if e["event"] == "fault"),
+        faults=tuple(_told(e) for e in events if e["event"] in _FAULTS),
         checkpoint=saved[-1] if saved else None,
         miou=_miou(result),
     )
@@ -94,8 +97,15 @@ def _state(events: Sequence[Mapping[str, Any]], quiet: float | None, *, finished
         return "finished"
     if quiet is None:
         return "new"
-    told = [e["event"] for e in events if e["writer"] == "rank-0"]
-    return "stopped" if told[-1:] == ["stopped"] or quiet >= QUIET else "running"
+    told = [e["event"] for e in events if str(e["writer"]).startswith("rank-")]
+    return "stopped" if told[-1:] in (["stopped"], ["failed"]) or quiet >= QUIET else "running"
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    """What went wrong, in a line."""
+    if event["event"] == "quarantine":
+        return f"quarantined: {event['domain']}/{event['scene']}: {event['reason']}"
+    return str(event["text"])
 
 
 def _pace(steps: Sequence[Mapping[str, Any]]) -> float | None:

@@ -168,7 +168,19 @@ def test_tables_say_what_the_json_says(run_file):
         assert words in result.output
 
 
-@pytest.mark.parametrize("ranks", ["1,4", "0", "two", "1,,3"])
+def test_numbers_of_ranks_that_lots_are_too_small_for_are_left_out_with_the_reason(run_file):
+    result = CliRunner().invoke(app, ["plan", str(run_file), "--explain", "--ranks", "1,64"])
+    assert result.exit_code == 0, result.output
+    assert "left out: engine.ranks is 64, but the smallest micro-lot has 3 scenes" in result.output
+    assert "load of ranks" in result.output
+
+
+def test_a_step_is_shown_for_one_number_of_ranks(run_file):
+    with pytest.raises(BadInput, match="several are for --explain"):
+        plan(run_file, "--ranks", "1,2")
+
+
+@pytest.mark.parametrize("ranks", ["4,5", "0", "two", "1,,3"])
 def test_numbers_of_ranks_that_cannot_be_are_refused(run_file, ranks):
     with pytest.raises(BadInput, match=r"3 scenes|give a number of ranks"):
         plan(run_file, "--explain", "--ranks", ranks)

@@ -131,6 +131,20 @@ def test_the_death_of_an_idle_fetcher_is_told_at_the_next_step(packed, calm):
 
 
 @pytest.mark.slow
+def test_starting_a_fetcher_leaves_blocked_signals_blocked(packed):
+    """Python's resource tracker unblocks SIGINT, which a run waits for with a checkpoint."""
+    program = (
+        "import signal\n"
+        "from tests.stream.test_stream import _sleeps\n"
+        "from ppt_dist.stream.fetch import Fetching, _end, _start\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        "_end(_start(_sleeps))\n"
+        "assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=100)
+
+
+@pytest.mark.slow
 def test_fetchers_that_always_die_end_with_advice():
     faults = []
     fetchers = Fetchers(_dies, Fetching(1, 1, faults.append))

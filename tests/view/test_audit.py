@@ -1,6 +1,7 @@
 """The audit: what a run read, scene by scene, from what its ranks wrote down."""
 
 import json
+import shutil
 import subprocess
 import sys
 from itertools import chain
@@ -169,3 +170,14 @@ def test_a_rank_whose_events_are_lost_is_a_finding(packed):
         found = audit(plan, books, {}, chain.from_iterable(map(events, ranks)), quiet)
         lost = {0, 1, 2} - set(ranks)
         assert {rank for finding in found.findings for rank in finding.ranks} == lost
+
+
+@pytest.mark.slow
+def test_steps_of_the_weights_that_no_event_tells_of_are_gaps(trained, tmp_path):
+    copied = tmp_path / "mine"
+    shutil.copytree(trained, copied)
+    for path in (copied / "events").iterdir():
+        path.unlink()
+    found = audit_run(copied, quiet)
+    assert not found.clean
+    assert found.gaps == tuple(range(6))

@@ -151,4 +151,7 @@ def _facts(
         "voxels/s": f"{voxels / max(seconds, 1e-9):,.0f}",
         "starts": str(starts),
         "faults handled": str(sum(e["event"] == "fault" for e in events)),
+        "scenes in quarantine": str(
+            len({(e["domain"], e["scene"]) for e in events if e["event"] == "quarantine"})
+        ),
     }
