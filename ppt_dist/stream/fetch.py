@@ -19,7 +19,8 @@ from ppt_dist.section import BadInput
 from ppt_dist.shard.access import PLAIN, Access
 from ppt_dist.stream.heap import keep_freed_memory
 from ppt_dist.stream.load import Loaded, Order
-from ppt_dist.stream.parcel import Parcel, anonymous_file, parcel_from, parcel_here, parcel_in
+from ppt_dist.stream.memory import Laying, Seeing
+from ppt_dist.stream.parcel import Parcel, parcel_here
 from ppt_dist.stream.read import Damaged
 
 REPLACEMENTS = 3
@@ -66,6 +67,7 @@ class _Fetcher:
     process: BaseProcess
     connection: Connection
     open: deque[_Ticket] = field(default_factory=deque)
+    memory: Seeing = field(default_factory=Seeing)
 
 
 class Fetchers:
@@ -134,9 +136,9 @@ class Fetchers:
         try:
             answer = fetcher.connection.recv()
             if not isinstance(answer, Exception):
-                descriptor = recv_handle(fetcher.connection)
-                answer = parcel_from(descriptor, answer)
-                os.close(descriptor)
+                if answer.fresh:
+                    fetcher.memory.add(answer.slot, recv_handle(fetcher.connection))
+                answer = fetcher.memory.parcel(answer)
         except (EOFError, OSError, RuntimeError):  # the last is recv_handle's for a torn message
             self._replace(fetcher)
         else:
@@ -157,6 +159,7 @@ class Fetchers:
             _count_death(fetcher.open[0])
         fresh = _start(self._load)
         fetcher.process, fetcher.connection = fresh.process, fresh.connection
+        fetcher.memory = fresh.memory
         for ticket in fetcher.open:
             _send(fetcher, ticket)
 
@@ -187,11 +190,12 @@ def _start(load: Load) -> _Fetcher:
 def _send(fetcher: _Fetcher, ticket: _Ticket) -> None:
     """Hand an order over; a process that is dead by now is found so where its answer is read."""
     with suppress(OSError):
-        fetcher.connection.send(ticket.order)
+        fetcher.connection.send((ticket.order, fetcher.memory.given_back()))
 
 
 def _end(fetcher: _Fetcher) -> None:
     fetcher.connection.close()
+    fetcher.memory.close()
     fetcher.process.kill()
     fetcher.process.join()
 
@@ -201,22 +205,24 @@ def _serve(connection: Connection, load: Load) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rank's to answer
     _end_with_parent()
     keep_freed_memory()
+    memory = Laying()
     with suppress(EOFError, ConnectionError):  # the rank is gone
         while True:
-            _serve_order(connection, load, connection.recv())
+            order, given_back = connection.recv()
+            memory.take_back(given_back)
+            _serve_order(connection, load, order, memory)
 
 
-def _serve_order(connection: Connection, load: Load, order: Order) -> None:
+def _serve_order(connection: Connection, load: Load, order: Order, memory: Laying) -> None:
     try:
         loaded = load(order)
     except Exception as error:  # noqa: BLE001 - it is raised again in the rank
         connection.send(error)
         return
-    descriptor = anonymous_file()
-    bill = parcel_in(descriptor, loaded)
-    connection.send(bill)
-    send_handle(connection, descriptor, os.getppid())
-    os.close(descriptor)
+    given = memory.lay(loaded)
+    connection.send(given)
+    if given.fresh:
+        send_handle(connection, memory.descriptor(given.slot), os.getppid())
 
 
 def _end_with_parent() -> None:

@@ -4,13 +4,12 @@ A fetcher lays them into an anonymous file and hands over its descriptor: nothin
 copied, and the kernel frees the memory with its last user, however that ended.
 """
 
-import mmap
 import os
 import tempfile
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int16, Int32
+from jaxtyping import Float32, Int16, Int32, UInt8
 
 from ppt_dist.stream.load import Loaded
 from ppt_dist.stream.read import Damaged, Read
@@ -78,13 +77,14 @@ def parcel_here(loaded: Loaded) -> Parcel:
 
 
 def parcel_in(descriptor: int, loaded: Loaded) -> Bill:
-    """Lay the scenes into an anonymous file; only the bill is left to be sent.
+    """Lay the scenes into an anonymous file, which grows to their size; returns what to send.
 
     They are written, not mapped: the system need not clear pages first, nor hand out each alone.
     """
     bill = Bill.of(loaded)
     grid, feat, label, end = bill.places
-    os.ftruncate(descriptor, max(end, 1))
+    if os.fstat(descriptor).st_size < max(end, 1):
+        os.ftruncate(descriptor, max(end, 1))
     for scene in loaded.scenes:
         n = len(scene.grid)
         grid += _write(descriptor, scene.grid.reshape(n, 3), np.int32, grid)
@@ -93,9 +93,16 @@ def parcel_in(descriptor: int, loaded: Loaded) -> Bill:
     return bill
 
 
-def parcel_from(descriptor: int, bill: Bill) -> Parcel:
-    """The scenes that another process laid there."""
-    return _views(bill, mmap.mmap(descriptor, max(bill.places[-1], 1)))
+def parcel_over(memory: UInt8[np.ndarray, " bytes"], bill: Bill) -> Parcel:
+    """The scenes that another process laid there, as views that keep ``memory`` alive."""
+    grid, feat, label, _ = bill.places
+    n, width = bill.voxels, bill.channels
+    return Parcel(
+        bill,
+        memory[grid : grid + n * 12].view(np.int32).reshape(n, 3),
+        memory[feat : feat + n * width * 4].view(np.float32).reshape(n, width),
+        memory[label : label + n * 2].view(np.int16),
+    )
 
 
 def anonymous_file() -> int:
@@ -119,14 +126,3 @@ def _write(descriptor: int, array: np.ndarray, dtype: type[np.generic], offset: 
     while put < len(content):
         put += os.pwrite(descriptor, content[put:], offset + put)
     return put
-
-
-def _views(bill: Bill, memory: mmap.mmap) -> Parcel:
-    grid, feat, label, _ = bill.places
-    n, width = bill.voxels, bill.channels
-    return Parcel(
-        bill,
-        np.frombuffer(memory, np.int32, n * 3, grid).reshape(n, 3),
-        np.frombuffer(memory, np.float32, n * width, feat).reshape(n, width),
-        np.frombuffer(memory, np.int16, n, label),
-    )

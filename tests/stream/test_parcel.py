@@ -4,10 +4,12 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
 from ppt_dist.scene.voxel import VoxelScene
 from ppt_dist.stream.load import Loaded
-from ppt_dist.stream.parcel import Parcel, anonymous_file, parcel_from, parcel_here, parcel_in
+from ppt_dist.stream.memory import Laying, Seeing
+from ppt_dist.stream.parcel import Parcel, parcel_here
 
 CHANNELS = 6
 
@@ -23,10 +25,42 @@ def scene(voxels: int) -> VoxelScene:
 
 
 def handed_over(loaded: Loaded) -> Parcel:
-    descriptor = anonymous_file()
-    parcel = parcel_from(descriptor, parcel_in(descriptor, loaded))
-    os.close(descriptor)
+    laying, seeing = Laying(), Seeing()
+    given = laying.lay(loaded)
+    seeing.add(given.slot, os.dup(laying.descriptor(given.slot)))
+    parcel = seeing.parcel(given)
+    seeing.close()
     return parcel
+
+
+def test_a_slot_is_given_back_when_nothing_in_it_is_referred_to_any_more():
+    laying, seeing = Laying(), Seeing()
+    first = laying.lay(Loaded([scene(7)], CHANNELS, (), ()))
+    seeing.add(first.slot, os.dup(laying.descriptor(first.slot)))
+    parcel = seeing.parcel(first)
+    labels = torch.from_numpy(parcel.label)
+    del parcel
+    assert seeing.given_back() == ()
+    second = laying.lay(Loaded([scene(9)], CHANNELS, (), ()))
+    assert (second.slot, second.fresh) == (1, True)
+    del labels
+    assert seeing.given_back() == (first.slot,)
+    assert seeing.given_back() == ()
+
+
+def test_a_slot_that_is_used_again_grows_and_holds_the_new_scenes():
+    laying, seeing = Laying(), Seeing()
+    for voxels, fresh in ((7, True), (50_000, False), (3, False)):
+        given = laying.lay(Loaded([scene(voxels)], CHANNELS, (), ()))
+        assert (given.slot, given.fresh) == (0, fresh)
+        if given.fresh:
+            seeing.add(given.slot, os.dup(laying.descriptor(given.slot)))
+        parcel = seeing.parcel(given)
+        np.testing.assert_array_equal(parcel.feat, scene(voxels).feat)
+        np.testing.assert_array_equal(parcel.label, scene(voxels).label)
+        del parcel
+        laying.take_back(seeing.given_back())
+    seeing.close()
 
 
 @pytest.mark.parametrize("voxels", [(), (7,), (1, 5000, 3)])
