@@ -88,4 +88,4 @@ def _efficiency(size: Size, window: int, sigma: float) -> float:
 
 
 if __name__ == "__main__":
-    run(measure, full=Size(10**9, 100_000, 256, 9), quick=Size(10**9, 10_000, 16, 1))
+    run(measure, full=Size(10**9, 100_000, 768, 9), quick=Size(10**9, 10_000, 16, 1))
