@@ -131,7 +131,7 @@ def test_the_death_of_an_idle_fetcher_is_told_at_the_next_step(packed, calm):
 
 
 @pytest.mark.slow
-def test_starting_a_fetcher_leaves_blocked_signals_blocked(packed):
+def test_starting_a_fetcher_leaves_blocked_signals_blocked():
     """Python's resource tracker unblocks SIGINT, which a run waits for with a checkpoint."""
     program = (
         "import signal\n"
