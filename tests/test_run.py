@@ -7,6 +7,7 @@ import pytest
 import tomli_w
 
 from ppt_dist.launch.demo import CONFIGS
+from ppt_dist.launch.start import Override
 from ppt_dist.run import ROOT_VARIABLE, load_run
 from ppt_dist.scene.augment.geometry import Center, Clamp
 from ppt_dist.section import BadInput
@@ -90,6 +91,15 @@ def test_how_may_change_and_what_may_not(table, tmp_path):
     assert load(table, tmp_path).what() == before
     table["seed"] = 5
     assert load(table, tmp_path).what() != before
+
+
+def test_options_of_the_command_line_leave_the_rest_of_the_engine_as_it_is(table, tmp_path):
+    table["engine"] = {"cache": {"folder": "kept", "mib": 1}, "retries": {"times": 2}, "ranks": 1}
+    run = load(table, tmp_path)
+    changed = Override(ranks=2).apply(run).engine
+    assert changed == run.engine.model_copy(update={"ranks": 2})
+    assert changed.cache is not None
+    assert changed.cache.folder == tmp_path / "kept"
 
 
 def test_paths_start_at_the_run_file_or_at_the_root_that_the_environment_names(
