@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from ppt_dist.shard.pack import PackReport
 
 
-def _folder(text: str) -> Path:
-    """A folder of this machine."""
+def _folder(text: str | Path) -> Path:
+    """A folder of this machine; typer hands a default in as it is."""
     from ppt_dist.shard.place import place_of
 
-    place = place_of(text)
+    place = place_of(str(text))
     if not isinstance(place, Path):
         raise typer.BadParameter(
             f"{place} is a URL, and shards are written into a folder: pack there, then copy it"

@@ -2,8 +2,8 @@
 
 import errno
 import os
+import weakref
 from collections.abc import Callable, Iterator
-from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -50,6 +50,14 @@ class Store(Protocol):
         ...
 
 
+class _File:
+    """A file that is open until nobody refers to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self.number)
+
+
 class Folder:
     """Files of a folder, opened when first read, with one ``pread`` a range."""
 
@@ -57,7 +65,7 @@ class Folder:
 
     def __init__(self, path: Path, retries: Retries = PATIENT, tell: Tell = silent) -> None:
         self._path, self._retries, self._tell = path, retries, tell
-        self._files: dict[str, FileIO] = {}
+        self._files: dict[str, _File] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Open files stay behind: their numbers mean nothing in another process."""
@@ -78,7 +86,7 @@ class Folder:
     def expect(self, name: str, offset: int, span: int) -> None:
         """Let the system read the range ahead."""
         file = self._patiently(name, lambda: self._open(name))
-        os.posix_fadvise(file.fileno(), offset, span, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(file.number, offset, span, os.POSIX_FADV_WILLNEED)
 
     def _patiently(self, name: str, call: Callable[[], Result]) -> Result:
         def once() -> Result:
@@ -95,11 +103,11 @@ class Folder:
 
     def _pread(self, name: str, offset: int, span: int) -> Content:
         file = self._open(name)
-        return read_span(file.fileno(), offset, span)
+        return read_span(file.number, offset, span)
 
-    def _open(self, name: str) -> FileIO:
-        """The file, open until nobody refers to it; threads that open it at once share one."""
-        return self._files.get(name) or self._files.setdefault(name, FileIO(self._path / name))
+    def _open(self, name: str) -> _File:
+        """The file; threads that open it at once share one."""
+        return self._files.get(name) or self._files.setdefault(name, _File(self._path / name))
 
 
 class Bucket(NamedTuple):

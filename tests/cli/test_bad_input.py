@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import tomli_w
 import torch
+from typer.testing import CliRunner
 
-from ppt_dist.cli import main
+from ppt_dist.cli import app, main
 from tests.small_run import write_run_file
 
 
@@ -202,3 +203,11 @@ def test_ranks_that_a_private_cluster_has_no_cpu_for_are_refused(run_file, monke
 
     assert "engine.ranks is 5, but cluster local has cpus = 4" in told
     assert files(run_file.parent) == before
+
+
+@pytest.mark.parametrize("words", [["pack", "scannet", "--raw", "."], ["import", "pointcept", "."]])
+def test_shards_are_written_into_folders_alone(words):
+    more = ["--recipe", "scannet"] if words[0] == "import" else []
+    result = CliRunner().invoke(app, [*words, *more, "--out", "s3://bucket/packed"])
+    assert result.exit_code == 2
+    assert "is a URL" in result.output
