@@ -36,7 +36,7 @@ check: install
 	$(BIN)/lint-imports
 	if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile; fi
 
-# Ten minutes on two cores that other programs share; less on quiet ones.
+# Some minutes a part. benchmarks.data_plane measures transforms too where it is given a checkout: --pointcept DIR.
 bench: install
 	for part in pack training overhead data_plane; do \
 	  $(BIN)/python -m benchmarks.$$part --json bench/$$part.json || exit; \
