@@ -50,7 +50,7 @@ class _Processes:
         self, work: Callable[[Piece], Result], pieces: Sequence[Piece]
     ) -> Iterator[tuple[Piece, Result]]:
         spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(self._count, spawn, initializer=_end_with_parent)
+        pool = ProcessPoolExecutor(self._count, spawn, initializer=end_with_parent)
         try:
             making = {pool.submit(work, piece): piece for piece in pieces}
             for future in as_completed(making):
@@ -64,8 +64,8 @@ class _Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """Let a worker end when the command does, however that ended."""
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, however that ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         sentinel = parent.sentinel

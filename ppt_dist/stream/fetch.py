@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 from ppt_dist.section import BadInput
 from ppt_dist.shard.access import PLAIN, Access
+from ppt_dist.shard.spread import end_with_parent
 from ppt_dist.stream.heap import keep_freed_memory
 from ppt_dist.stream.load import Loaded, Order
 from ppt_dist.stream.memory import Laying, Seeing
@@ -203,7 +203,7 @@ def _end(fetcher: _Fetcher) -> None:
 def _serve(connection: Connection, load: Load) -> None:
     """The whole life of a fetcher: orders in, parcels out, until the rank is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rank's to answer
-    _end_with_parent()
+    end_with_parent()
     keep_freed_memory()
     memory = Laying()
     with suppress(EOFError, ConnectionError):  # the rank is gone
@@ -223,19 +223,6 @@ def _serve_order(connection: Connection, load: Load, order: Order, memory: Layin
     connection.send(given)
     if given.fresh:
         send_handle(connection, memory.descriptor(given.slot), os.getppid())
-
-
-def _end_with_parent() -> None:
-    """Let this process end when its rank does, however that ended."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, tee
 from typing import NamedTuple
 
 from ppt_dist.scene.batch import SceneBatch
@@ -52,10 +52,11 @@ class Stream:
 
     def steps(self, start: int, stop: int) -> Iterator[tuple[LotBatch, ...]]:
         """This rank's lots of each step from ``start`` to before ``stop``."""
-        lots = (lot for step in range(start, stop) for lot in self.plan.step(step))
-        fetched = self._fetchers.fetch(order for lot in lots for order in self._orders(lot))
-        for step in range(start, stop):
-            yield tuple(self._batch(lot, fetched) for lot in self.plan.step(step))
+        ahead, here = tee(self.plan.step(step) for step in range(start, stop))
+        orders = (order for lots in ahead for lot in lots for order in self._orders(lot))
+        fetched = self._fetchers.fetch(orders)
+        for lots in here:
+            yield tuple(self._batch(lot, fetched) for lot in lots)
 
     def close(self) -> None:
         """End the fetchers."""
